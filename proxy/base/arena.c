@@ -44,11 +44,13 @@ void *cs_arena_get(struct cs_arena *a, size_t len)
     size_t padded = (len + align - 1) / align * align;
     if (padded == 0)
         padded = align;
-    if (a->max != 0 && padded > a->max - a->used)
+    struct cs_arena_block *b = NULL;
+    if (a->max == 0 || padded <= a->max - a->used)
+        b = block_with_room(a, padded);
+    if (b == NULL) {
+        a->exhausted = true;
         return NULL;
-    struct cs_arena_block *b = block_with_room(a, padded);
-    if (b == NULL)
-        return NULL;
+    }
     void *at = b->bytes + b->used;
     b->used += padded;
     a->used += padded;
@@ -90,6 +92,7 @@ void cs_arena_reset(struct cs_arena *a)
         b->used = 0;
     a->now = a->first;
     a->used = 0;
+    a->exhausted = false;
 }
 
 void cs_arena_done(struct cs_arena *a)

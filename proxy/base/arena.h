@@ -14,6 +14,7 @@ struct cs_arena {
     struct cs_arena_block *now;
     size_t used; /* bytes handed out since init or reset */
     size_t max;  /* 0 = unbounded */
+    bool exhausted; /* a get was refused since init or reset */
 };
 
 /* The zero state is an empty, unbounded arena. cs_arena_get returns NULL when the bound or memory
