@@ -1,0 +1,38 @@
+/*
+ * Verify and read a ledger file without the gate: opens read-only, trusts nothing in it.
+ */
+#ifndef CS_LEDGER_VERIFY_H
+#define CS_LEDGER_VERIFY_H
+
+#include "proxy/ledger/ledger.h"
+
+struct cs_ledger_report {
+    uint64_t n_entries;
+    uint64_t n_intents, n_signed, n_unknown, n_not_signed, n_open, n_refusals, n_deposits;
+    struct cs_sha256 root;
+    int64_t first_unix_us, last_unix_us;
+    uint64_t n_heads; /* kept heads that were recomputed and compared */
+};
+
+/* Called now and then with entries done and total; may be NULL. */
+typedef void (*cs_ledger_progress)(void *ctx, uint64_t done, uint64_t total);
+
+/*
+ * cs_ledger_verify recomputes every leaf and every kept head from the entry bytes, and checks: seq
+ * without gaps, time never going back, canonical bytes, each Outcome closes one earlier Intent and
+ * no Intent has two, each Intent's request id, serial and order are used within their rules, index
+ * rows agree with the entries, evidence envelopes digest to their names and every digest an entry
+ * relies on is present, append-only triggers are in place. STORE_CORRUPT with a note that names the
+ * entry and the contradiction on the first fault.
+ */
+CS_RESULT cs_ledger_verify(const char *path, cs_ledger_progress progress, void *ctx, struct cs_ledger_report *out,
+                           struct cs_note *note);
+
+/* cs_ledger_each calls visit for entries from..to (inclusive; to 0 = last) in order, read-only, also
+ * beside a running gate. Stops when visit returns a failure and returns it. The entry lives until
+ * the next call. */
+typedef cs_result (*cs_ledger_visit)(void *ctx, const Countersign__Ledger__V1__Entry *entry, struct cs_span bytes);
+CS_RESULT cs_ledger_each(const char *path, uint64_t from, uint64_t to, cs_ledger_visit visit, void *ctx,
+                         struct cs_note *note);
+
+#endif
