@@ -1,6 +1,9 @@
 #include "proto/canonical.h"
 
-static void *arena_alloc(void *arena, size_t len) { return cs_arena_get(arena, len); }
+static void *arena_alloc(void *arena, size_t len)
+{
+    return cs_arena_get(arena, len);
+}
 
 static void arena_free(void *arena, void *p)
 {

@@ -26,7 +26,10 @@ CS_RESULT cs_proto_unpack(const ProtobufCMessageDescriptor *d, struct cs_span in
 CS_RESULT cs_proto_pack(const ProtobufCMessage *m, struct cs_arena *arena, struct cs_span *out);
 
 /* cs_proto_span views a bytes field. */
-static inline struct cs_span cs_proto_span(ProtobufCBinaryData b) { return cs_span_of(b.data, b.len); }
+static inline struct cs_span cs_proto_span(ProtobufCBinaryData b)
+{
+    return cs_span_of(b.data, b.len);
+}
 /* cs_proto_bytes makes a bytes field that borrows s; protobuf-c does not write through it. */
 ProtobufCBinaryData cs_proto_bytes(struct cs_span s);
 

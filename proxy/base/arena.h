@@ -12,8 +12,8 @@
 struct cs_arena {
     struct cs_arena_block *first; /* blocks stay linked over a reset, for reuse */
     struct cs_arena_block *now;
-    size_t used; /* bytes handed out since init or reset */
-    size_t max;  /* 0 = unbounded */
+    size_t used;    /* bytes handed out since init or reset */
+    size_t max;     /* 0 = unbounded */
     bool exhausted; /* a get was refused since init or reset */
 };
 

@@ -58,14 +58,16 @@ CS_RESULT cs_ledger_close_open_intents(struct cs_ledger *l, uint32_t *out_n);
 
 /* cs_ledger_evidence_put keeps envelope bytes; the same digest again is a success and changes nothing.
  * Part of the turn. */
-CS_RESULT cs_ledger_evidence_put(struct cs_ledger *l, const struct cs_sha256 *digest, struct cs_span envelope);
+CS_RESULT cs_ledger_evidence_put(struct cs_ledger *l, const struct cs_sha256 *digest,
+                                 struct cs_span envelope);
 /* NOT_FOUND when there is none. */
 CS_RESULT cs_ledger_evidence_get(struct cs_ledger *l, const struct cs_sha256 *digest, struct cs_arena *arena,
                                  struct cs_span *out_envelope);
 
 /* cs_ledger_statement_put binds a statement id to a payload digest for ever; EXISTS when it is bound
  * to another one. Part of the turn. */
-CS_RESULT cs_ledger_statement_put(struct cs_ledger *l, struct cs_span statement_id, const struct cs_sha256 *payload);
+CS_RESULT cs_ledger_statement_put(struct cs_ledger *l, struct cs_span statement_id,
+                                  const struct cs_sha256 *payload);
 /* *out_known false when the id is new. */
 CS_RESULT cs_ledger_statement_get(struct cs_ledger *l, struct cs_span statement_id, bool *out_known,
                                   struct cs_sha256 *out_payload);
@@ -103,18 +105,21 @@ struct cs_use {
     uint64_t certificate_seq;
     struct cs_sha256 pair_sha256; /* of the precertificate, or of the certificate without one */
 };
-CS_RESULT cs_ledger_serial_get(struct cs_ledger *l, struct cs_span issuer, struct cs_span serial, struct cs_use *out);
-CS_RESULT cs_ledger_order_get(struct cs_ledger *l, struct cs_span account, struct cs_span order_id, struct cs_use *out);
+CS_RESULT cs_ledger_serial_get(struct cs_ledger *l, struct cs_span issuer, struct cs_span serial,
+                               struct cs_use *out);
+CS_RESULT cs_ledger_order_get(struct cs_ledger *l, struct cs_span account, struct cs_span order_id,
+                              struct cs_use *out);
 
 /* ---- head and reading ---- */
 
 struct cs_ledger_head {
-    uint64_t size;          /* number of entries */
-    struct cs_sha256 root;  /* RFC 6962 root over them; of the empty tree when size is 0 */
-    int64_t last_unix_us;   /* time of the last entry, 0 when empty */
+    uint64_t size;         /* number of entries */
+    struct cs_sha256 root; /* RFC 6962 root over them; of the empty tree when size is 0 */
+    int64_t last_unix_us;  /* time of the last entry, 0 when empty */
 };
 void cs_ledger_head_get(const struct cs_ledger *l, struct cs_ledger_head *out); /* of the last commit */
 
-CS_RESULT cs_ledger_entry_get(struct cs_ledger *l, uint64_t seq, struct cs_arena *arena, struct cs_span *out_entry);
+CS_RESULT cs_ledger_entry_get(struct cs_ledger *l, uint64_t seq, struct cs_arena *arena,
+                              struct cs_span *out_entry);
 
 #endif

@@ -25,13 +25,14 @@ typedef void (*cs_ledger_progress)(void *ctx, uint64_t done, uint64_t total);
  * relies on is present, append-only triggers are in place. STORE_CORRUPT with a note that names the
  * entry and the contradiction on the first fault.
  */
-CS_RESULT cs_ledger_verify(const char *path, cs_ledger_progress progress, void *ctx, struct cs_ledger_report *out,
-                           struct cs_note *note);
+CS_RESULT cs_ledger_verify(const char *path, cs_ledger_progress progress, void *ctx,
+                           struct cs_ledger_report *out, struct cs_note *note);
 
 /* cs_ledger_each calls visit for entries from..to (inclusive; to 0 = last) in order, read-only, also
  * beside a running gate. Stops when visit returns a failure and returns it. The entry lives until
  * the next call. */
-typedef cs_result (*cs_ledger_visit)(void *ctx, const Countersign__Ledger__V1__Entry *entry, struct cs_span bytes);
+typedef cs_result (*cs_ledger_visit)(void *ctx, const Countersign__Ledger__V1__Entry *entry,
+                                     struct cs_span bytes);
 CS_RESULT cs_ledger_each(const char *path, uint64_t from, uint64_t to, cs_ledger_visit visit, void *ctx,
                          struct cs_note *note);
 

@@ -8,7 +8,7 @@
 #include "proxy/gate/der/tbs.h"
 
 struct cs_spki_facts {
-    uint32_t rsa_bits;         /* of the modulus; 0 for EC */
+    uint32_t rsa_bits; /* of the modulus; 0 for EC */
     bool rsa_exponent_odd;
     bool rsa_exponent_at_least_65537; /* and below 2^256 (BR 6.1.6 SHOULD) */
     bool rsa_exponent_at_least_3;

@@ -17,8 +17,8 @@ enum {
 
 /* Where and why reading stopped; the texts are static. */
 struct cs_der_fault {
-    size_t offset;    /* bytes from the start of the input */
-    const char *what; /* what is there and what was needed, e.g. "BOOLEAN is neither 00 nor FF" */
+    size_t offset;     /* bytes from the start of the input */
+    const char *what;  /* what is there and what was needed, e.g. "BOOLEAN is neither 00 nor FF" */
     const char *where; /* the field, e.g. "validity.notBefore", or "" outside a known field */
 };
 
@@ -38,7 +38,7 @@ struct cs_san {
 enum { CS_SAN_DNS = 0x82, CS_SAN_IP = 0x87 };
 
 struct cs_extension {
-    struct cs_span oid;   /* content octets */
+    struct cs_span oid; /* content octets */
     bool critical;
     struct cs_span value; /* extnValue content */
     struct cs_span der;   /* the whole Extension */
@@ -47,21 +47,22 @@ struct cs_extension {
 enum cs_key_kind { CS_KEY_OTHER = 0, CS_KEY_RSA, CS_KEY_EC_P256, CS_KEY_EC_P384, CS_KEY_EC_P521 };
 
 struct cs_tbs {
-    struct cs_span der;         /* all of it */
-    uint8_t version;            /* as encoded: 2 is v3; 0 when absent */
-    struct cs_span serial;      /* INTEGER content octets, minimal, maybe negative */
-    struct cs_span signature;   /* whole AlgorithmIdentifier DER */
-    struct cs_span issuer;      /* whole Name DER */
+    struct cs_span der;       /* all of it */
+    uint8_t version;          /* as encoded: 2 is v3; 0 when absent */
+    struct cs_span serial;    /* INTEGER content octets, minimal, maybe negative */
+    struct cs_span signature; /* whole AlgorithmIdentifier DER */
+    struct cs_span issuer;    /* whole Name DER */
     int64_t not_before_unix_s, not_after_unix_s;
     bool not_before_utc, not_after_utc; /* encoded as UTCTime */
-    struct cs_span subject;     /* whole Name DER */
-    uint32_t n_attributes;      /* of the subject */
+    struct cs_span subject;             /* whole Name DER */
+    uint32_t n_attributes;              /* of the subject */
     struct cs_attribute attribute[CS_TBS_ATTRIBUTES_MAX];
-    struct cs_span spki;        /* whole SubjectPublicKeyInfo DER */
+    struct cs_span spki;           /* whole SubjectPublicKeyInfo DER */
     struct cs_span spki_algorithm; /* whole AlgorithmIdentifier DER */
-    struct cs_span spki_key;    /* BIT STRING content behind the zero unused-bits octet */
-    enum cs_key_kind key_kind;  /* by the exact algorithm bytes of BR 7.1.3.1 */
-    struct cs_span rsa_modulus, rsa_exponent; /* RSA: unsigned big-endian, no leading zero octet; else empty */
+    struct cs_span spki_key;       /* BIT STRING content behind the zero unused-bits octet */
+    enum cs_key_kind key_kind;     /* by the exact algorithm bytes of BR 7.1.3.1 */
+    struct cs_span rsa_modulus,
+        rsa_exponent; /* RSA: unsigned big-endian, no leading zero octet; else empty */
     bool has_issuer_uid, has_subject_uid;
     uint32_t n_extensions;
     struct cs_extension extension[CS_TBS_EXTENSIONS_MAX];
@@ -76,9 +77,10 @@ struct cs_tbs {
     struct cs_span ski;
     bool has_basic_constraints, is_ca, has_path_len;
     bool has_key_usage;
-    uint16_t key_usage;         /* bit 0x8000 digitalSignature, 0x4000 nonRepudiation ... as named bits from the left */
-    bool has_poison;            /* RFC 6962: 1.3.6.1.4.1.11129.2.4.3 */
-    bool has_sct_list;          /* 1.3.6.1.4.1.11129.2.4.2 */
+    uint16_t
+        key_usage;   /* bit 0x8000 digitalSignature, 0x4000 nonRepudiation ... as named bits from the left */
+    bool has_poison; /* RFC 6962: 1.3.6.1.4.1.11129.2.4.3 */
+    bool has_sct_list; /* 1.3.6.1.4.1.11129.2.4.2 */
 };
 
 /*
@@ -111,7 +113,8 @@ CS_RESULT cs_certificate_parse(struct cs_span der, struct cs_span *tbs, struct c
                                struct cs_span *signature, struct cs_der_fault *fault);
 
 /* cs_certificate_put appends a whole Certificate made of the three. */
-void cs_certificate_put(struct cs_buf *out, struct cs_span tbs, struct cs_span algorithm, struct cs_span signature);
+void cs_certificate_put(struct cs_buf *out, struct cs_span tbs, struct cs_span algorithm,
+                        struct cs_span signature);
 
 /* cs_oid_text writes dotted decimal, or hex when the octets are no OID. */
 void cs_oid_text(struct cs_span oid, char *out, size_t room);

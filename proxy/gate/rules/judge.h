@@ -1,0 +1,92 @@
+/*
+ * Judge: facts first, then pure rule rows, all reasons collected. Nothing here reads a clock, a file
+ * or the ledger: whoever gathers the facts does. Approvals can only subtract (P-APPROVAL).
+ */
+#ifndef CS_GATE_RULES_JUDGE_H
+#define CS_GATE_RULES_JUDGE_H
+
+#include "proxy/gate/der/spki.h"
+#include "proxy/gate/der/tbs.h"
+#include "proxy/gate/evidence/evidence.h"
+#include "proxy/gate/verdict/verdict.h"
+#include "proxy/policy/policy.h"
+
+enum { CS_FACTS_EVIDENCE_MAX = 1024, CS_FACTS_ORDERS_MAX = 16 };
+
+enum cs_leaf_kind { CS_LEAF_PRECERTIFICATE = 1, CS_LEAF_CERTIFICATE };
+
+/* Earlier use of a serial or an order, as the ledger answers it. */
+struct cs_use_fact {
+    bool precertificate, certificate; /* an intent that counts exists */
+    struct cs_sha256 pair_sha256;     /* of that use */
+};
+
+/* One order among the evidence that could be the request's. */
+struct cs_order_fact {
+    uint32_t evidence;      /* index into cs_facts.evidence */
+    struct cs_use_fact use; /* filled by the gatherer */
+};
+
+struct cs_facts {
+    int64_t now_unix_s;
+    const struct cs_policy *policy;
+    const struct cs_issuer *issuer;
+    const struct cs_client *client; /* NULL in tools and tests that judge without a caller */
+    struct cs_span order_id;        /* asked for by the request; may be empty */
+
+    const struct cs_tbs *tbs;
+    struct cs_spki_facts spki;
+    struct cs_sha256 tbs_sha256, spki_sha256, pair_sha256;
+    enum cs_leaf_kind kind; /* precertificate iff the poison is there */
+
+    uint32_t n_evidence; /* admitted evidence, inline first */
+    struct cs_evidence *evidence;
+
+    uint32_t n_orders;
+    struct cs_order_fact order[CS_FACTS_ORDERS_MAX];
+
+    struct cs_use_fact serial_use; /* of (issuer, serial) */
+    bool ledger_ready;             /* the ledger takes entries and the clock is not behind it */
+};
+
+/* cs_facts_of_tbs fills what follows from the TBS alone (spki, digests, kind). */
+CS_RESULT cs_facts_of_tbs(struct cs_facts *f, const struct cs_tbs *tbs);
+
+/* cs_facts_find_orders lists the orders among f->evidence that could be meant, best first: the asked
+ * order id, then this key with exactly these names, then this key, then (only to name what differs)
+ * any other. The gatherer fills each .use afterwards. */
+void cs_facts_find_orders(struct cs_facts *f);
+
+/*
+ * cs_judge applies every rule and adds all reasons and covers to v. *out_order is the index into
+ * f->evidence of the order the verdict rests on, or UINT32_MAX. When several orders fit, the first
+ * unspent one is taken. A failure result means it could not be judged (memory).
+ */
+CS_RESULT cs_judge(const struct cs_facts *f, struct cs_verdict *v, uint32_t *out_order);
+
+/* ---- data by date, shared with documentation and tools ---- */
+
+/* Largest values for something issued at now (BR 4.2.1, 6.3.2; ballot SC-081). Seconds. */
+struct cs_period_row {
+    int64_t from_unix_s;
+    uint32_t validity_s; /* both ends counted */
+    uint32_t domain_age_s;
+    uint32_t identity_age_s;
+};
+const struct cs_period_row *cs_period_at(int64_t now_unix_s);
+
+/* What a validation method may do, and until when (BR 3.2.2.4, 3.2.2.5). NULL for unknown numbers. */
+struct cs_method_row {
+    int method;
+    const char *section;  /* "3.2.2.4.19" */
+    int64_t until_unix_s; /* first second at which it is refused; INT64_MAX: open */
+    bool for_ip;          /* iPAddress; otherwise dNSName */
+    bool wildcard;        /* covers a wildcard name */
+    bool child_names;     /* covers names below the ADN */
+    bool cname;           /* the ADN may be a CNAME target */
+    bool onion;
+    uint32_t max_age_s; /* below the period's; 0: the period's own */
+};
+const struct cs_method_row *cs_method_row(int method);
+
+#endif

@@ -1,0 +1,149 @@
+/*
+ * Verdict: what the gate decided, with every reason against and a map of what covers what. A verdict
+ * without reasons admits. One table owns the rules: id, what each states, its clause, its remedy.
+ *
+ * Ids T, V, O, X are those of the requirements' reference; E (envelopes), B (order binding), A
+ * (approvals) and N (clients) are ours. The id is stable; section numbers move and are only text.
+ */
+#ifndef CS_GATE_VERDICT_VERDICT_H
+#define CS_GATE_VERDICT_VERDICT_H
+
+#include "proxy/base/arena.h"
+#include "proxy/base/digest.h"
+
+/* X(id, what holds when the rule is satisfied, clause, what would satisfy it) */
+#define CS_RULES(X)                                                                                          \
+    X(N01, "the client may call this RPC", "policy", "have the policy's operators allow it")                 \
+    X(N02, "the client may use this issuer", "policy", "have the policy's operators allow it")               \
+    X(E01, "evidence is a well-formed, canonical statement", "DSSE 1.0.2",                                   \
+      "have the attester sign a new statement with a current tool")                                          \
+    X(E02, "every signature on the evidence verifies with a key of the policy", "DSSE 1.0.2",                \
+      "have the attester sign the statement with the key the policy names")                                  \
+    X(E03, "the attester is authorised for this role, method and time", "BR 1.3.2, 5.3.3",                   \
+      "have an attester whose key holds the role sign it")                                                   \
+    X(E04, "the evidence is meant for this deployment", "policy", "use evidence made for this deployment")   \
+    X(E05, "the evidence is live: issued, not expired", "policy", "have the attester issue a new statement") \
+    X(E06, "the statement id stands for one statement only", "policy",                                       \
+      "have the attester issue a statement with a new id")                                                   \
+    X(E07, "the statement names a known version of the requirements", "BR 2.2.6, 3.2.2.4",                   \
+      "have the attester name the version of the requirements it followed")                                  \
+    X(T01, "the TBS is a strict DER v3 TBSCertificate", "BR 7.1.1, 7.1.2.7; RFC 5280",                       \
+      "encode the tbsCertificate in DER as RFC 5280 has it")                                                 \
+    X(T02, "the issuer equals the issuing CA's subject byte for byte", "BR 7.1.2.7",                         \
+      "copy the subject of the issuer certificate")                                                          \
+    X(T03, "the signature algorithm is one the issuer's key may use", "BR 7.1.3.2",                          \
+      "use an algorithm of the issuer's entry in the policy")                                                \
+    X(T04, "the serial number is 1 .. 2^159-1 and can hold 64 random bits", "BR 7.1.2.7",                    \
+      "draw a serial with at least 64 bits from a CSPRNG")                                                   \
+    X(T05, "the serial number is unused, or used by the matching precertificate only",                       \
+      "RFC 5280 4.1.2.2; BR 7.1.2.9", "draw a new serial number")                                            \
+    X(T06, "notBefore lies within 48 hours of now", "BR 7.1.2.7", "set notBefore to now")                    \
+    X(T07, "the validity period is within the limit of the day", "BR 6.3.2", "shorten the validity period")  \
+    X(T08, "notAfter is not after the issuer's notAfter", "chain sanity", "shorten the validity period")     \
+    X(T09, "the subject public key is of an allowed kind, size and form", "BR 6.1.5, 6.1.6, 7.1.3.1",        \
+      "have the applicant make a new key pair")                                                              \
+    X(T12, "exactly one reserved policy OID gives the profile, and the subject fits it",                     \
+      "BR 7.1.2.7, 7.1.4", "use the subject attributes of the profile")                                      \
+    X(T13, "commonName is absent or copies one SAN entry", "BR 7.1.4.3",                                     \
+      "leave commonName out, or copy one SAN entry into it")                                                 \
+    X(T14, "the extensions are those of a subscriber certificate", "BR 7.1.2.7.6",                           \
+      "remove what makes it a CA certificate")                                                               \
+    X(T15, "authorityKeyIdentifier is the issuer's key identifier only", "BR 7.1.2.11.1",                    \
+      "copy the issuer's subjectKeyIdentifier")                                                              \
+    X(T17, "each SAN entry is a well-formed dNSName or iPAddress", "BR 7.1.2.7.12",                          \
+      "remove or correct the entry")                                                                         \
+    X(B01, "a live order binds the account to this request", "BR 4.1.2; countersign order",                  \
+      "have the order authority sign an order for this key and these names")                                 \
+    X(B02, "the order is for this public key", "countersign order", "have an order signed for this key")     \
+    X(B03, "the order names exactly the names of the certificate", "countersign order",                      \
+      "have an order signed for exactly these names")                                                        \
+    X(B04, "the order is not spent", "countersign order", "have a new order signed")                         \
+    X(B05, "notAfter is within what the order allows", "countersign order", "shorten the validity period")   \
+    X(B06, "the order and the issuer allow this profile", "countersign order",                               \
+      "have an order signed for this profile, at an issuer that has it")                                     \
+    X(B07, "possession of the private key was proven for the order", "BR 3.2.1",                             \
+      "check the proof of possession and have a new order signed")                                           \
+    X(A01, "no approval rejects the order or was withdrawn", "countersign order",                            \
+      "have a new order signed after the objection is resolved")                                             \
+    X(V01, "every name is covered by live evidence of control", "BR 3.2.2.4, 3.2.2.5",                       \
+      "validate control of the name and attest it for the order's account")                                  \
+    X(V02, "the validation method is allowed today", "BR 3.2.2.4, 3.2.2.5",                                  \
+      "validate again with a method that is allowed")                                                        \
+    X(V03, "the evidence is not older than the reuse period of the day", "BR 4.2.1",                         \
+      "validate control of the name again")                                                                  \
+    X(V05, "the ADN follows from the name by the method's rules", "BR 3.2.2.4",                              \
+      "validate this name, or use a method that covers it")                                                  \
+    X(V06, "the evidence is of the order's account", "BR 3.2.2.4, 4.2.1",                                    \
+      "validate control for the account that ordered")                                                       \
+    X(O01, "every subject attribute equals the attested organisation record", "BR 3.2.2.1, 7.1.4.2",         \
+      "have the vetting specialists attest exactly these attributes")                                        \
+    X(O02, "the identity data are not older than the limit of the day", "BR 4.2.1",                          \
+      "have the vetting specialists verify the organisation again")                                          \
+    X(K02, "the issuer's key may sign subscriber certificates", "BR 6.1.7",                                  \
+      "use an issuer with that purpose")                                                                     \
+    X(X01, "a human approval is never taken for evidence", "BR 3.2.2.4",                                     \
+      "an approval adds nothing: supply the missing evidence")                                               \
+    X(X02, "the decision can be recorded before the key is used", "BR 5.4.1",                                \
+      "bring the ledger and its clock back into order")
+
+enum cs_rule {
+#define X(id, text, clause, remedy) CS_RULE_##id,
+    CS_RULES(X)
+#undef X
+        CS_RULE_COUNT
+};
+
+struct cs_rule_text {
+    const char *id, *title, *clause, *remedy;
+};
+const struct cs_rule_text *cs_rule_text(enum cs_rule r);
+
+struct cs_reason {
+    enum cs_rule rule;
+    const char *subject; /* "dns:www.example.com", "ip:192.0.2.1", "subject:O", "evidence[3]", "tbs" ... */
+    const char *found;   /* printable: untrusted bytes were escaped */
+    const char *needed;
+};
+
+struct cs_cover {
+    const char *subject;
+    uint8_t part;      /* Countersign__Ledger__V1__CoverPart */
+    uint32_t index;    /* name index in the SAN, 0 otherwise */
+    uint32_t evidence; /* index into cs_facts.evidence */
+    int method;        /* 0 when none */
+    int64_t age_s;
+    int64_t good_until_unix_s;
+};
+
+/* Zero state plus an arena is an empty verdict. Texts are copied into the arena. */
+struct cs_verdict {
+    struct cs_arena *arena;
+    uint32_t n_reasons, room_reasons;
+    struct cs_reason *reason;
+    uint32_t n_covers, room_covers;
+    struct cs_cover *cover;
+    bool overflow; /* memory ran out while adding: refuses whatever else it holds */
+};
+
+static inline bool cs_verdict_admits(const struct cs_verdict *v)
+{
+    return v->n_reasons == 0 && !v->overflow;
+}
+bool cs_verdict_has(const struct cs_verdict *v, enum cs_rule r);
+
+/* cs_verdict_add adds one reason; subject, found and needed are copied, needed is a format. The same
+ * (rule, subject, found, needed) twice counts once. */
+void cs_verdict_add(struct cs_verdict *v, enum cs_rule r, const char *subject, const char *found,
+                    const char *needed_format, ...) __attribute__((format(printf, 5, 6)));
+void cs_verdict_cover(struct cs_verdict *v, const struct cs_cover *c);
+
+/* Printable forms for subjects and found texts, in the arena. */
+const char *cs_show_text(struct cs_arena *a, struct cs_span s);   /* escaped, cut at 200 octets */
+const char *cs_show_hex(struct cs_arena *a, struct cs_span s);    /* cut at 64 octets */
+const char *cs_show_dns(struct cs_arena *a, struct cs_span name); /* "dns:" + escaped */
+const char *cs_show_ip(struct cs_arena *a,
+                       struct cs_span ip); /* "ip:192.0.2.1", "ip:2001:db8::1" (RFC 5952) */
+const char *cs_show_time(struct cs_arena *a, int64_t unix_s);
+const char *cs_show_duration(struct cs_arena *a, int64_t seconds); /* "200 d 3 h" */
+
+#endif

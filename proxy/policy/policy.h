@@ -1,0 +1,95 @@
+/*
+ * Policy: who may ask, who may attest, which keys sign what. One YAML document, self-contained
+ * (certificates and public keys stand in it as PEM), read strictly: unknown keys, duplicate keys,
+ * anchors, tags, and scalars that are not exactly of the wanted form refuse, each with the line and
+ * the key. Baseline rules are compiled in; nothing here switches one off.
+ *
+ * The loader takes bytes: whether they come from a file or, later, out of a bundle signed by the
+ * operators is its caller's business.
+ */
+#ifndef CS_POLICY_POLICY_H
+#define CS_POLICY_POLICY_H
+
+#include <openssl/evp.h>
+
+#include "proxy/base/bytes.h"
+#include "proxy/base/digest.h"
+#include "proxy/ipc/keytable.h"
+#include "proxy/policy/names.h"
+
+enum {
+    CS_POLICY_MAX_LEN = 4 * 1024 * 1024,
+    CS_POLICY_ISSUERS_MAX = CS_KEYS_MAX,
+    CS_POLICY_ATTESTERS_MAX = 256,
+    CS_POLICY_CLIENTS_MAX = 256,
+    CS_POLICY_ID_MAX_LEN = 64, /* ids and names: [A-Za-z0-9][A-Za-z0-9._/@-]* */
+};
+
+struct cs_issuer {
+    struct cs_span id;
+    struct cs_span certificate; /* DER */
+    struct cs_span subject;     /* whole Name DER */
+    struct cs_span spki;        /* whole SubjectPublicKeyInfo DER */
+    struct cs_span ski;         /* SubjectKeyIdentifier; an issuer without one refuses to load */
+    int64_t not_before_unix_s, not_after_unix_s;
+    struct cs_span key_uri;
+    uint32_t purposes;   /* bits of enum cs_purpose */
+    uint32_t algorithms; /* bits 1 << enum cs_algorithm; each fits the certificate's key */
+    uint32_t profiles;   /* bits 1 << Countersign__V1__Profile */
+};
+
+struct cs_attester {
+    struct cs_span name;
+    enum cs_attester_algorithm algorithm;
+    EVP_PKEY *key;                               /* owned by the policy */
+    struct cs_sha256 spki_sha256;                /* of the public key; unique over all attesters */
+    uint32_t roles;                              /* bits 1 << Countersign__V1__Role */
+    struct cs_method_set methods;                /* validation-system only: methods it may attest */
+    int64_t not_before_unix_s, not_after_unix_s; /* statements issued in [not_before, not_after) count */
+    struct cs_span person; /* who holds the key, for rules that need different people; may be empty */
+};
+
+struct cs_client {
+    struct cs_span name;
+    struct cs_span api_version;
+    uint32_t uid;     /* Unix socket: SO_PEERCRED; unique over all clients */
+    uint32_t rpcs;    /* bits 1 << enum cs_method */
+    uint64_t issuers; /* bit i: may use issuer[i] */
+};
+
+/* Limits only tighten; 0 = the baseline's own. */
+struct cs_limits {
+    uint32_t max_validity_s;       /* notAfter - notBefore, both ends counted */
+    uint32_t max_domain_age_s;     /* of domain and IP evidence */
+    uint32_t max_identity_age_s;   /* of organisation evidence */
+    uint32_t clock_skew_s;         /* how far in the future issued_at may lie; default 60, at most 300 */
+    uint32_t organization_signers; /* different keys on an OrganizationIdentity; default 1 */
+};
+
+struct cs_policy {
+    struct cs_sha256 digest;   /* of the document's bytes */
+    uint64_t version;          /* from 1 */
+    struct cs_span deployment; /* audience of evidence */
+    uint32_t n_issuers, n_attesters, n_clients;
+    struct cs_issuer issuer[CS_POLICY_ISSUERS_MAX];
+    struct cs_attester attester[CS_POLICY_ATTESTERS_MAX];
+    struct cs_client client[CS_POLICY_CLIENTS_MAX];
+    struct cs_limits limits;
+    struct cs_arena *arena; /* owned; all spans above live in it */
+};
+
+/* cs_policy_load reads one document. CONFIG with a note of the form "line 12: attesters[1].roles:
+ * 'validator' is not a role; one of validation-system, ..." on the first fault. *out is owned by the
+ * caller: cs_policy_free. */
+CS_RESULT cs_policy_load(struct cs_span document, struct cs_policy **out, struct cs_note *note);
+void cs_policy_free(struct cs_policy *p); /* NULL-safe */
+
+/* Look-ups; NULL when there is none. */
+const struct cs_issuer *cs_policy_issuer(const struct cs_policy *p, struct cs_span id);
+const struct cs_attester *cs_policy_attester(const struct cs_policy *p, struct cs_span name);
+const struct cs_client *cs_policy_client_of_uid(const struct cs_policy *p, uint32_t uid);
+
+/* cs_policy_keytable fills the key table the signers get: key i is issuer i. Borrows from p. */
+void cs_policy_keytable(const struct cs_policy *p, struct cs_span module, struct cs_keytable *out);
+
+#endif
