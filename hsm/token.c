@@ -99,8 +99,26 @@ static cs_result enumerate(struct cs_token *t, struct cs_why *why)
     return CS_OK;
 }
 
-/* libp11 knows keys by id and label; they must lead to one key, the one found by its handle. */
-static cs_result take_private(struct cs_token *t, struct cs_key *k, struct cs_why *why)
+PKCS11_KEY *cs_token_pick(PKCS11_KEY *keys, unsigned n_keys, struct cs_span id, struct cs_span label,
+                          unsigned *out_n)
+{
+    PKCS11_KEY *found = NULL;
+    unsigned n = 0;
+    for (unsigned i = 0; i < n_keys; i++) {
+        struct cs_span key_label = cs_span_str(keys[i].label == NULL ? "" : keys[i].label);
+        if (keys[i].isPrivate && cs_span_eq(cs_span_of(keys[i].id, keys[i].id_len), id) &&
+            cs_span_eq(key_label, label)) {
+            found = &keys[i];
+            n++;
+        }
+    }
+    *out_n = n;
+    return n == 1 ? found : NULL;
+}
+
+/* The key found by its handle must be the only one libp11 can take for it. */
+static cs_result take_private(struct cs_token *t, struct cs_key *k, const struct cs_seat *seat,
+                              struct cs_why *why)
 {
     CS_AUTO_BUF struct cs_buf id = { .max = 2048 }, label = { .max = 2048 };
     cs_result r = cs_module_get(&t->module, k->session, k->handle, CKA_ID, &id, why);
@@ -109,19 +127,9 @@ static cs_result take_private(struct cs_token *t, struct cs_key *k, struct cs_wh
     r = cs_module_get(&t->module, k->session, k->handle, CKA_LABEL, &label, why);
     if (!cs_ok(r) && !cs_is(r, CS_NUM_NOT_FOUND))
         return r;
-    PKCS11_KEY *found = NULL;
     unsigned n = 0;
-    for (size_t s = 0; s < t->n_seats; s++)
-        for (unsigned i = 0; t->seat[s].session == k->session && i < t->seat[s].n_keys; i++) {
-            PKCS11_KEY *key = &t->seat[s].keys[i];
-            struct cs_span key_label = cs_span_str(key->label == NULL ? "" : key->label);
-            if (key->isPrivate && cs_span_eq(cs_span_of(key->id, key->id_len), cs_buf_span(&id)) &&
-                cs_span_eq(key_label, cs_buf_span(&label))) {
-                found = key;
-                n++;
-            }
-        }
-    if (n != 1) {
+    PKCS11_KEY *found = cs_token_pick(seat->keys, seat->n_keys, cs_buf_span(&id), cs_buf_span(&label), &n);
+    if (found == NULL) {
         cs_why_set(why, CKR_OK, "%u private keys share its id and label, exactly one is needed", n);
         return CS_ERR(HSM_KEY);
     }
@@ -175,14 +183,13 @@ static cs_result key_open(struct cs_token *t, struct cs_key *k, struct cs_why *w
                    cs_key_kind_name(kind), cs_key_kind_name(k->kind));
         return CS_ERR(HSM_KEY);
     }
-    CS_TRY(take_private(t, k, why));
-    CK_SLOT_ID slot = 0;
-    for (size_t s = 0; s < t->n_seats; s++)
-        if (t->seat[s].session == k->session)
-            slot = t->seat[s].slot;
+    const struct cs_seat *seat = t->seat;
+    while (seat->session != k->session)
+        seat++;
+    CS_TRY(take_private(t, k, seat, why));
     for (size_t i = 0; i < k->n_algorithms; i++) {
         struct cs_key_algorithm *a = &k->algorithm[i];
-        CS_TRY(check_mechanism(t, slot, a->row, why));
+        CS_TRY(check_mechanism(t, seat->slot, a->row, why));
         if (a->row->scheme != CS_SCHEME_PSS) {
             a->sign = EVP_PKEY_CTX_new(k->private, NULL);
             if (a->sign == NULL || EVP_PKEY_sign_init(a->sign) <= 0)

@@ -40,4 +40,9 @@ CS_RESULT cs_token_connect(struct cs_token *t, const struct cs_secret *pin, stru
                            size_t n_keys, struct cs_why *why);
 void cs_token_disconnect(struct cs_token *t, struct cs_key *keys, size_t n_keys);
 
+/* cs_token_pick finds the one private key with this id and label among libp11's keys of a token;
+ * NULL if *out_n, how many there are, is not 1. */
+PKCS11_KEY *cs_token_pick(PKCS11_KEY *keys, unsigned n_keys, struct cs_span id, struct cs_span label,
+                          unsigned *out_n);
+
 #endif
