@@ -263,15 +263,15 @@ CS_RESULT cs_signer_run(struct cs_signer *s, struct cs_why *why)
     cs_result r = CS_OK;
     while (!end && cs_ok(r))
         r = turn(s, &end, why);
-    cs_result synced = cs_witness_sync(&s->witness);
+    (void)cs_ok(cs_witness_sync(&s->witness));
     if (cs_is(r, CS_NUM_PEER_GONE))
         r = CS_OK;
+    if (cs_ok(r) && s->witness.failed) {
+        r = CS_ERR(IO);
+        cs_why_set(why, CKR_OK, "a witness line was not written or not forced to disk");
+    }
     if (!cs_ok(r) && why->note.text[0] == '\0')
         cs_why_set(why, CKR_OK, "%s", cs_result_text(r));
-    if (cs_ok(r) && !cs_ok(synced)) {
-        cs_why_set(why, CKR_OK, "the witness file could not be forced to disk");
-        r = synced;
-    }
     s->dispatch = NULL;
     return r;
 }

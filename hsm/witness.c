@@ -45,10 +45,11 @@ CS_RESULT cs_witness_put(struct cs_witness *w, const struct cs_witness_line *lin
 CS_RESULT cs_witness_sync(struct cs_witness *w)
 {
     if (!w->dirty)
-        return w->failed ? CS_ERR(IO) : CS_OK;
+        return CS_OK;
     w->dirty = false;
     /* EINVAL: a pipe or socket, which has no disk (log collectors read it). */
-    if (fdatasync(w->fd) != 0 && errno != EINVAL)
-        w->failed = true; /* a second fdatasync may succeed without the data (fsync semantics on Linux) */
-    return w->failed ? CS_ERR(IO) : CS_OK;
+    if (fdatasync(w->fd) == 0 || errno == EINVAL)
+        return CS_OK;
+    w->failed = true; /* trying again may succeed without the data: Linux reports a lost write once */
+    return CS_ERR(IO);
 }

@@ -27,7 +27,8 @@ struct cs_witness_line {
 };
 /* cs_witness_put writes one line; IO when it was not written whole, and on every later call. */
 CS_RESULT cs_witness_put(struct cs_witness *w, const struct cs_witness_line *line);
-/* cs_witness_sync forces the lines to disk; no work when there is nothing new. IO as above. */
+/* cs_witness_sync forces the lines to disk; no work when there is nothing new. IO when that
+ * failed, which also fails every later put. */
 CS_RESULT cs_witness_sync(struct cs_witness *w);
 
 const char *cs_sign_kind_name(uint8_t kind); /* "precertificate", "certificate", "unknown" */
