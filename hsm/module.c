@@ -9,11 +9,13 @@
     X(CKR_HOST_MEMORY)                                                                                       \
     X(CKR_SLOT_ID_INVALID)                                                                                   \
     X(CKR_GENERAL_ERROR)                                                                                     \
-    X(CKR_FUNCTION_FAILED) X(CKR_ARGUMENTS_BAD) X(CKR_ATTRIBUTE_SENSITIVE) X(CKR_ATTRIBUTE_TYPE_INVALID)     \
-        X(CKR_ATTRIBUTE_VALUE_INVALID) X(CKR_DATA_INVALID) X(CKR_DATA_LEN_RANGE) X(CKR_DEVICE_ERROR) X(      \
-            CKR_DEVICE_MEMORY) X(CKR_DEVICE_REMOVED) X(CKR_FUNCTION_CANCELED) X(CKR_FUNCTION_NOT_SUPPORTED)  \
-            X(CKR_KEY_HANDLE_INVALID) X(CKR_KEY_SIZE_RANGE) X(CKR_KEY_TYPE_INCONSISTENT)                     \
-                X(CKR_KEY_FUNCTION_NOT_PERMITTED) X(CKR_MECHANISM_INVALID) X(CKR_MECHANISM_PARAM_INVALID)    \
+    X(CKR_FUNCTION_FAILED)                                                                                   \
+    X(CKR_ARGUMENTS_BAD)                                                                                     \
+    X(CKR_ATTRIBUTE_SENSITIVE) X(CKR_ATTRIBUTE_TYPE_INVALID) X(CKR_ATTRIBUTE_VALUE_INVALID)                  \
+        X(CKR_DATA_INVALID) X(CKR_DATA_LEN_RANGE) X(CKR_DEVICE_ERROR) X(CKR_DEVICE_MEMORY)                   \
+            X(CKR_DEVICE_REMOVED) X(CKR_FUNCTION_CANCELED) X(CKR_FUNCTION_NOT_SUPPORTED)                     \
+                X(CKR_KEY_HANDLE_INVALID) X(CKR_KEY_SIZE_RANGE) X(CKR_KEY_TYPE_INCONSISTENT) X(              \
+                    CKR_KEY_FUNCTION_NOT_PERMITTED) X(CKR_MECHANISM_INVALID) X(CKR_MECHANISM_PARAM_INVALID)  \
                     X(CKR_OBJECT_HANDLE_INVALID) X(CKR_OPERATION_ACTIVE) X(CKR_OPERATION_NOT_INITIALIZED)    \
                         X(CKR_PIN_INCORRECT) X(CKR_PIN_INVALID) X(CKR_PIN_LEN_RANGE) X(CKR_PIN_EXPIRED)      \
                             X(CKR_PIN_LOCKED) X(CKR_SESSION_CLOSED) X(CKR_SESSION_COUNT)                     \
@@ -57,6 +59,8 @@ bool cs_ckr_is_loss(CK_RV rv)
     case CKR_CRYPTOKI_NOT_INITIALIZED:
     case CKR_KEY_HANDLE_INVALID: /* objects of a token that came back have new handles */
     case CKR_OBJECT_HANDLE_INVALID:
+    case CKR_OPERATION_ACTIVE: /* a failed call left the session in the middle of something */
+    case CKR_OPERATION_NOT_INITIALIZED:
     case CKR_GENERAL_ERROR: /* what network modules say when the line is cut */
     case CKR_FUNCTION_FAILED:
         return true;

@@ -171,7 +171,8 @@ static cs_result canary(struct cs_token *t, struct cs_key *k, struct cs_key_algo
     return r;
 }
 
-static cs_result key_open(struct cs_token *t, struct cs_key *k, struct cs_why *why)
+/* key_check needs nothing of libp11, so that its refusals are said in our words. */
+static cs_result key_check(struct cs_token *t, struct cs_key *k, struct cs_why *why)
 {
     CS_TRY(cs_module_find_key(&t->module, k->session, &k->uri, &k->handle, why));
     CS_TRY(cs_attributes_check(&t->module, k->session, k->handle, why));
@@ -183,6 +184,11 @@ static cs_result key_open(struct cs_token *t, struct cs_key *k, struct cs_why *w
                    cs_key_kind_name(kind), cs_key_kind_name(k->kind));
         return CS_ERR(HSM_KEY);
     }
+    return CS_OK;
+}
+
+static cs_result key_open(struct cs_token *t, struct cs_key *k, struct cs_why *why)
+{
     const struct cs_seat *seat = t->seat;
     while (seat->session != k->session)
         seat++;
@@ -229,6 +235,8 @@ static cs_result connect_all(struct cs_token *t, const struct cs_secret *pin, st
     t->ctx = ctx;
     for (size_t i = 0; i < n_keys; i++)
         CS_TRY(name_key(&keys[i], seats_open(t, pin, &keys[i], why), why));
+    for (size_t i = 0; i < n_keys; i++)
+        CS_TRY(name_key(&keys[i], key_check(t, &keys[i], why), why));
     CS_TRY(enumerate(t, why));
     for (size_t i = 0; i < n_keys; i++)
         CS_TRY(name_key(&keys[i], key_open(t, &keys[i], why), why));

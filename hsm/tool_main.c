@@ -1,5 +1,4 @@
 /* countersign-token: makes tokens and keys that countersign-signer accepts. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -69,66 +68,41 @@ static int days_of(const char *text)
     return text[0] >= '0' && text[0] <= '9' && *end == '\0' && n <= 100000 ? (int)n : 0;
 }
 
+/* Options are read by their whole names only: an abbreviation such as --pin would invite a PIN. */
 static bool parse(int argc, char **argv, struct cs_tool *t)
 {
-    static const struct option options[] = {
-        { "module", required_argument, NULL, 'm' },
-        { "token-label", required_argument, NULL, 't' },
-        { "pin-file", required_argument, NULL, 'p' },
-        { "so-pin-file", required_argument, NULL, 's' },
-        { "key-label", required_argument, NULL, 'l' },
-        { "id", required_argument, NULL, 'i' },
-        { "type", required_argument, NULL, 'y' },
-        { "key", required_argument, NULL, 'k' },
-        { "subject", required_argument, NULL, 'j' },
-        { "days", required_argument, NULL, 'd' },
-        { "out", required_argument, NULL, 'o' },
-        { "test-ca", no_argument, NULL, 'c' },
-        { NULL, 0, NULL, 0 },
+    const char *days = NULL;
+    const struct {
+        const char *name;
+        const char **value;
+    } options[] = {
+        { "--module", &t->module },
+        { "--token-label", &t->token_label },
+        { "--pin-file", &t->pin_file },
+        { "--so-pin-file", &t->so_pin_file },
+        { "--key-label", &t->key_label },
+        { "--id", &t->id },
+        { "--type", &t->type },
+        { "--key", &t->key_uri },
+        { "--subject", &t->subject },
+        { "--out", &t->out },
+        { "--days", &days },
     };
-    int c;
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
-        switch (c) {
-        case 'm':
-            t->module = optarg;
-            break;
-        case 't':
-            t->token_label = optarg;
-            break;
-        case 'p':
-            t->pin_file = optarg;
-            break;
-        case 's':
-            t->so_pin_file = optarg;
-            break;
-        case 'l':
-            t->key_label = optarg;
-            break;
-        case 'i':
-            t->id = optarg;
-            break;
-        case 'y':
-            t->type = optarg;
-            break;
-        case 'k':
-            t->key_uri = optarg;
-            break;
-        case 'j':
-            t->subject = optarg;
-            break;
-        case 'd':
-            t->days = days_of(optarg);
-            break;
-        case 'o':
-            t->out = optarg;
-            break;
-        case 'c':
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--test-ca") == 0) {
             t->test_ca = true;
-            break;
-        default:
-            return false;
+            continue;
         }
-    return optind == argc;
+        const char **value = NULL;
+        for (size_t o = 0; o < sizeof options / sizeof *options; o++)
+            if (strcmp(argv[i], options[o].name) == 0)
+                value = options[o].value;
+        if (value == NULL || *value != NULL || ++i == argc)
+            return false; /* unknown, given twice, or without its value */
+        *value = argv[i];
+    }
+    t->days = days == NULL ? 0 : days_of(days);
+    return true;
 }
 
 int main(int argc, char **argv)
@@ -142,7 +116,7 @@ int main(int argc, char **argv)
     if (command == NULL)
         return usage("no such command");
     struct cs_tool t = { 0 };
-    if (!parse(argc - 1, argv + 1, &t) || !has_options(&t, command->needs))
+    if (!parse(argc - 2, argv + 2, &t) || !has_options(&t, command->needs))
         return usage("options missing, unknown or not for this command");
     if ((command->needs & NEED_CERTIFICATE) && !t.test_ca) {
         (void)fprintf(stderr,
