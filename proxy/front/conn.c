@@ -1,0 +1,214 @@
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/base/clock.h"
+#include "proxy/base/log.h"
+#include "proxy/front/front.h"
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)what;
+    struct cs_conn *c = arg;
+    struct cs_front *f = c->front;
+    if (c->dead)
+        return;
+    ssize_t n = recv(fd, f->read_at, sizeof f->read_at, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    if (n <= 0) {
+        cs_conn_kill(c, NULL);
+        return;
+    }
+    if (nghttp2_session_mem_recv(c->session, f->read_at, (size_t)n) < 0)
+        cs_conn_kill(c, "not HTTP/2 with prior knowledge, or a flood of frames");
+    cs_conn_touch(c);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    cs_conn_touch(arg);
+}
+
+CS_RESULT cs_conn_open(struct cs_front *f, int take_fd)
+{
+    struct cs_conn *c = calloc(1, sizeof *c);
+    if (c == NULL || f->n_conns == CS_FRONT_CONNS_MAX) {
+        free(c);
+        (void)close(take_fd);
+        return CS_ERR(FULL);
+    }
+    do
+        c->number = ++f->n_conns_ever;
+    while (f->conn[c->number % CS_FRONT_CONNS_MAX] != NULL);
+    f->conn[c->number % CS_FRONT_CONNS_MAX] = c;
+    f->n_conns++;
+    c->front = f;
+    c->fd = take_fd;
+    c->open_mono_us = c->idle_mono_us = c->moved_mono_us = cs_clock_mono_us();
+    struct ucred cred;
+    socklen_t cred_len = sizeof cred;
+    c->read_event = event_new(f->base, take_fd, EV_READ | EV_PERSIST, on_readable, c);
+    c->write_event = event_new(f->base, take_fd, EV_WRITE | EV_PERSIST, on_writable, c);
+    if (c->read_event == NULL || c->write_event == NULL || !cs_ok(cs_session_new(c)) ||
+        getsockopt(take_fd, SOL_SOCKET, SO_PEERCRED, &cred, &cred_len) != 0) {
+        cs_conn_free(c);
+        return CS_ERR(NO_MEMORY);
+    }
+    c->peer = (struct cs_peer){ 1, (uint32_t)cred.uid, (uint32_t)cred.gid, (uint32_t)cred.pid };
+    cs_conn_touch(c); /* our SETTINGS go out and reading starts at the end of the turn */
+    return CS_OK;
+}
+
+struct cs_conn *cs_conn_find(struct cs_front *f, uint64_t number)
+{
+    struct cs_conn *c = f->conn[number % CS_FRONT_CONNS_MAX];
+    return c != NULL && c->number == number && !c->dead ? c : NULL;
+}
+
+void cs_conn_touch(struct cs_conn *c)
+{
+    if (c->touched)
+        return;
+    c->touched = true;
+    c->next_touched = c->front->touched;
+    c->front->touched = c;
+}
+
+void cs_conn_kill(struct cs_conn *c, const char *why)
+{
+    if (!c->dead) {
+        c->dead = true;
+        c->dead_why = why;
+    }
+    cs_conn_touch(c);
+}
+
+void cs_conn_free(struct cs_conn *c)
+{
+    if (c->dead_why != NULL) {
+        cs_log_begin(CS_LOG_WARNING, "connection_cut");
+        cs_log_str("why", c->dead_why);
+        cs_log_int("uid", c->peer.uid);
+        cs_log_int("pid", c->peer.pid);
+        cs_log_end();
+    }
+    while (c->streams != NULL)
+        cs_stream_free(c->streams);
+    nghttp2_session_del(c->session);
+    if (c->read_event != NULL)
+        event_free(c->read_event);
+    if (c->write_event != NULL)
+        event_free(c->write_event);
+    (void)close(c->fd);
+    cs_buf_done(&c->out);
+    c->front->conn[c->number % CS_FRONT_CONNS_MAX] = NULL;
+    c->front->n_conns--;
+    free(c);
+}
+
+/* Collects the frames that are ready; one write takes them all. */
+static bool gather(struct cs_conn *c)
+{
+    cs_buf_reset(&c->out);
+    c->out_at = 0;
+    while (c->out.len < CS_FRONT_GATHER_LEN) {
+        const uint8_t *at;
+        ssize_t n = nghttp2_session_mem_send(c->session, &at);
+        if (n < 0)
+            return false;
+        if (n == 0)
+            break;
+        cs_buf_put(&c->out, at, (size_t)n);
+    }
+    return !c->out.failed;
+}
+
+/* True when the socket took everything or would block; false when the connection is over. */
+static bool write_some(struct cs_conn *c)
+{
+    for (;;) {
+        if (c->out_at == c->out.len) {
+            if (!gather(c))
+                return false;
+            if (c->out.len == 0)
+                return true;
+        }
+        ssize_t n = send(c->fd, c->out.at + c->out_at, c->out.len - c->out_at, MSG_NOSIGNAL);
+        if (n >= 0) {
+            c->out_at += (size_t)n;
+            c->moved_mono_us = cs_clock_mono_us();
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            return true;
+        } else if (errno != EINTR) {
+            return false;
+        }
+    }
+}
+
+static bool arm(struct event *event, bool *armed, bool want)
+{
+    if (*armed == want)
+        return true;
+    *armed = want;
+    return (want ? event_add(event, NULL) : event_del(event)) == 0;
+}
+
+void cs_conn_turn_end(struct cs_conn *c)
+{
+    bool over = c->dead || !write_some(c) || c->dead;
+    bool unsent = c->out_at < c->out.len;
+    if (!over && !unsent)
+        over = c->close_when_sent ||
+               (!nghttp2_session_want_read(c->session) && !nghttp2_session_want_write(c->session));
+    bool read = !c->close_when_sent && (!unsent || c->held_len < CS_FRONT_HELD_READ_LEN);
+    if (!over)
+        over = !arm(c->read_event, &c->reading, read) || !arm(c->write_event, &c->writing, unsent);
+    c->touched = false; /* only now: a touch while writing must not list what is about to be freed */
+    if (over)
+        cs_conn_free(c);
+}
+
+static int64_t age_s(int64_t now_mono_us, int64_t since_mono_us)
+{
+    return (now_mono_us - since_mono_us) / 1000000;
+}
+
+static void stream_tick(struct cs_stream *s, int64_t now_mono_us)
+{
+    int64_t s_age_s = age_s(now_mono_us, s->since_mono_us);
+    switch (s->state) {
+    case CS_STREAM_HEAD:
+        if (s_age_s >= CS_FRONT_HEAD_MAX_S)
+            cs_conn_kill(s->conn, "header block not finished in time");
+        break;
+    case CS_STREAM_BODY:
+        if (now_mono_us >= s->deadline_mono_us)
+            cs_respond_status(s, CS_GRPC_DEADLINE_EXCEEDED,
+                              "the deadline passed before the request was whole");
+        break;
+    case CS_STREAM_WAITING: /* calls.c has its timer */
+        break;
+    case CS_STREAM_ANSWERED:
+        if (s_age_s >= CS_FRONT_STALL_MAX_S)
+            cs_conn_kill(s->conn, "an answer was not taken in time");
+        break;
+    }
+}
+
+void cs_conn_tick(struct cs_conn *c, int64_t now_mono_us)
+{
+    if (!c->settled && age_s(now_mono_us, c->open_mono_us) >= CS_FRONT_PREFACE_MAX_S)
+        cs_conn_kill(c, "no HTTP/2 settings in time");
+    if (c->out_at < c->out.len && age_s(now_mono_us, c->moved_mono_us) >= CS_FRONT_STALL_MAX_S)
+        cs_conn_kill(c, "nothing was read in time");
+    for (struct cs_stream *s = c->streams; s != NULL && !c->dead; s = s->next)
+        stream_tick(s, now_mono_us);
+    if (c->n_streams == 0 && age_s(now_mono_us, c->idle_mono_us) >= CS_FRONT_IDLE_MAX_S)
+        cs_session_goaway(c);
+    if (c->front->draining && age_s(now_mono_us, c->front->drain_mono_us) >= CS_FRONT_NOTICE_MAX_S)
+        cs_session_goaway(c);
+}

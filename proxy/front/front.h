@@ -1,0 +1,177 @@
+/*
+ * Front: the process that speaks gRPC over HTTP/2 to clients and passes whole unary requests to the
+ * gate. It moves bytes: it parses no protobuf, decides nothing, and holds no secret.
+ *
+ * One thread, one libevent loop run turn by turn. Callbacks read and queue; cs_front_turn_end writes
+ * once per connection and frees what died. So a pointer to a connection or a stream is good within
+ * one callback only; across turns connections go by number and streams by id.
+ */
+#ifndef CS_FRONT_FRONT_H
+#define CS_FRONT_FRONT_H
+
+#include <nghttp2/nghttp2.h>
+
+#include "proxy/front/calls.h"
+#include "proxy/front/grpc.h"
+#include "proxy/front/headers.h"
+#include "proxy/front/ping.h"
+#include "proxy/ipc/channel.h"
+#include "proxy/ipc/dispatch.h"
+#include "proxy/ipc/messages.h"
+
+enum {
+    CS_FRONT_LISTEN_MAX = 16,
+    CS_FRONT_CONNS_MAX = 1024,
+    CS_FRONT_STREAMS_MAX = 100,                 /* open at once on one connection */
+    CS_FRONT_READ_LEN = 64 * 1024,              /* from one connection in one turn */
+    CS_FRONT_GATHER_LEN = 256 * 1024,           /* frames of one connection for one write */
+    CS_FRONT_HELD_READ_LEN = 1024 * 1024,       /* answers waiting above it: nothing more is read */
+    CS_FRONT_HELD_MAX_LEN = 16 * 1024 * 1024,   /* answers of one connection waiting; then it is closed */
+    CS_FRONT_BODIES_MAX_LEN = 64 * 1024 * 1024, /* unfinished requests of all connections */
+    CS_FRONT_GATE_UNSENT_MAX_LEN = 16 * 1024 * 1024,
+
+    CS_FRONT_CALL_MAX_S = 30,    /* own maximum when the client allows more */
+    CS_FRONT_PREFACE_MAX_S = 10, /* connect to first SETTINGS */
+    CS_FRONT_HEAD_MAX_S = 10,    /* first to last frame of a header block */
+    CS_FRONT_STALL_MAX_S = 30,   /* no byte of an answer taken */
+    CS_FRONT_IDLE_MAX_S = 600,   /* no stream open */
+    CS_FRONT_NOTICE_MAX_S = 1,   /* for the round trip after the shutdown notice */
+    CS_FRONT_DRAIN_MAX_S = 40,   /* then connections are cut */
+
+    CS_FRONT_RESET_BURST = 100, /* RST_STREAM from a client (CVE-2023-44487) */
+    CS_FRONT_RESETS_PER_S = 10,
+    CS_FRONT_CONTINUATIONS_MAX = 8,
+    CS_FRONT_ACKS_MAX = 128, /* PING and SETTINGS acknowledgements waiting */
+};
+
+struct event;
+struct event_base;
+struct cs_front;
+struct cs_conn;
+
+enum cs_stream_state {
+    CS_STREAM_HEAD,     /* header block coming */
+    CS_STREAM_BODY,     /* message coming */
+    CS_STREAM_WAITING,  /* CALL sent, answer awaited */
+    CS_STREAM_ANSWERED, /* answer submitted; whatever comes is dropped */
+};
+
+struct cs_stream {
+    struct cs_stream *next, **link; /* list of the connection */
+    struct cs_conn *conn;
+    int32_t id;
+    enum cs_stream_state state;
+    bool half_closed;         /* the client sent END_STREAM */
+    int64_t since_mono_us;    /* when the state was entered */
+    int64_t deadline_mono_us; /* set with state BODY */
+    uint64_t call;            /* set with state WAITING */
+    struct cs_head head;
+    struct cs_grpc_in in;
+    struct cs_buf out; /* the answer's message with its prefix */
+    size_t out_at;
+    struct cs_grpc_trailers trailers;
+};
+
+struct cs_conn {
+    struct cs_front *front;
+    uint64_t number; /* never used twice */
+    uint32_t slot;
+    int fd;
+    struct event *read_event, *write_event;
+    nghttp2_session *session;
+    struct cs_peer peer;
+    struct cs_stream *streams;
+    unsigned n_streams;
+    struct cs_ping_guard ping;
+    struct cs_buf out;
+    size_t out_at;
+    size_t held_len; /* sum of the streams' out.len */
+    int64_t open_mono_us, idle_mono_us, moved_mono_us;
+    bool settled; /* first SETTINGS came */
+    bool dead;    /* closed at the end of the turn */
+    const char *dead_why;
+    bool close_when_sent;
+    bool reading, writing; /* events armed */
+    bool goaway;           /* final GOAWAY submitted */
+    struct cs_conn *next_touched;
+    bool touched;
+};
+
+struct cs_front {
+    struct event_base *base;
+    nghttp2_session_callbacks *callbacks;
+    nghttp2_option *option;
+    unsigned n_listen;
+    struct event *listen_event[CS_FRONT_LISTEN_MAX];
+    bool listening;
+    struct event *tick_event, *lifeline_event, *gate_read_event, *gate_write_event;
+    bool gate_writing;
+    struct cs_chan gate;
+    struct cs_dispatch gate_table[4];
+    struct cs_calls calls;
+    struct cs_conn *conn[CS_FRONT_CONNS_MAX]; /* slot = number % CS_FRONT_CONNS_MAX */
+    unsigned n_conns;
+    uint64_t n_conns_ever;
+    struct cs_conn *touched;
+    size_t bodies_len; /* of all streams */
+    bool draining;
+    int64_t drain_mono_us;
+    bool end;
+    int exit_code;
+    uint8_t read_at[CS_FRONT_READ_LEN];
+};
+
+/* ---- server.c ---- */
+
+/* cs_front_open takes the descriptors of process.h and says HELLO to the gate. On failure
+ * cs_front_close frees what there is. */
+CS_RESULT cs_front_open(struct cs_front *f, unsigned n_listen);
+void cs_front_close(struct cs_front *f);
+/* cs_front_run serves until the lifeline, a drain or a failure ends it; returns the exit code. */
+int cs_front_run(struct cs_front *f);
+/* cs_front_serve starts accepting and tells the parent; called once, after the gate's HELLO. */
+CS_RESULT cs_front_serve(struct cs_front *f);
+void cs_front_drain(struct cs_front *f);
+void cs_front_end(struct cs_front *f, int exit_code);
+
+/* ---- conn.c ---- */
+
+CS_RESULT cs_conn_open(struct cs_front *f, int take_fd);
+/* cs_conn_find: the living connection with this number, or NULL. */
+struct cs_conn *cs_conn_find(struct cs_front *f, uint64_t number);
+/* cs_conn_touch asks for a write at the end of the turn; cs_conn_kill for the close. */
+void cs_conn_touch(struct cs_conn *c);
+void cs_conn_kill(struct cs_conn *c, const char *why);
+/* cs_conn_tick looks at the timers of a connection, once a second. */
+void cs_conn_tick(struct cs_conn *c, int64_t now_mono_us);
+/* cs_conn_turn_end writes once and frees the connection if it is over. */
+void cs_conn_turn_end(struct cs_conn *c);
+void cs_conn_free(struct cs_conn *c);
+
+/* ---- session.c: nghttp2 ---- */
+
+CS_RESULT cs_session_setup(struct cs_front *f); /* callbacks and options, shared by all sessions */
+CS_RESULT cs_session_new(struct cs_conn *c);
+void cs_session_goaway(struct cs_conn *c);
+void cs_session_shutdown_notice(struct cs_conn *c); /* the final GOAWAY follows a round trip later */
+void cs_stream_free(struct cs_stream *s);
+
+/* ---- respond.c: each ends the stream's waiting; a failure kills the connection ---- */
+
+void cs_respond_http(struct cs_stream *s, const char *status);
+void cs_respond_status(struct cs_stream *s, uint32_t status, const char *text);
+void cs_respond_unencoded(struct cs_stream *s); /* status 12 with grpc-accept-encoding: identity */
+void cs_respond_answer(struct cs_stream *s, const struct cs_msg_answer *m);
+
+/* ---- gate_link.c ---- */
+
+CS_RESULT cs_gate_open(struct cs_front *f, int take_fd);
+void cs_gate_close(struct cs_front *f);
+/* cs_gate_call sends the whole request of s, or answers it: status 8 when too many calls are in
+ * flight, 14 when the gate does not take more. */
+void cs_gate_call(struct cs_front *f, struct cs_stream *s);
+void cs_gate_cancel(struct cs_front *f, uint64_t call);
+/* cs_gate_flush writes what the turn collected. */
+void cs_gate_flush(struct cs_front *f);
+
+#endif

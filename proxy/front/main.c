@@ -1,0 +1,63 @@
+/* countersign-front <n_listen>: see proxy/ipc/process.h for the descriptors it inherits. */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "proxy/base/log.h"
+#include "proxy/front/front.h"
+
+/* One to CS_FRONT_LISTEN_MAX in plain decimal; 0 for anything else. */
+static unsigned count_of(const char *text)
+{
+    unsigned n = 0;
+    for (const char *p = text; *p != '\0'; p++) {
+        if (*p < '0' || *p > '9' || (n == 0 && *p == '0') || p - text > 2)
+            return 0;
+        n = n * 10 + (unsigned)(*p - '0');
+    }
+    return n <= CS_FRONT_LISTEN_MAX ? n : 0;
+}
+
+/* A descriptor for each connection, and some. */
+static void raise_descriptor_limit(void)
+{
+    enum { WANTED = CS_FRONT_CONNS_MAX + 64 };
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= WANTED)
+        return;
+    limit.rlim_cur = limit.rlim_max < WANTED ? limit.rlim_max : WANTED;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < WANTED)
+        cs_log(CS_LOG_WARNING, "limit", "only %u descriptors, %u wanted", (unsigned)limit.rlim_cur,
+               (unsigned)WANTED);
+}
+
+int main(int argc, char **argv)
+{
+    cs_log_init("front", CS_LOG_INFO);
+    unsigned n_listen = argc == 2 ? count_of(argv[1]) : 0;
+    if (n_listen == 0) {
+        cs_log(CS_LOG_ERROR, "usage", "one argument is needed: the number of listening sockets, 1 to %d",
+               CS_FRONT_LISTEN_MAX);
+        return 2;
+    }
+    /* A terminal and a service manager signal the whole group; the parent turns that into a drain. */
+    (void)signal(SIGTERM, SIG_IGN);
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    struct cs_front *f = calloc(1, sizeof *f);
+    if (f == NULL)
+        return 1;
+    cs_result r = cs_front_open(f, n_listen);
+    int code = 1;
+    if (cs_ok(r)) {
+        code = cs_front_run(f);
+    } else {
+        cs_log_begin(CS_LOG_ERROR, "start");
+        cs_log_result(r);
+        cs_log_end();
+    }
+    cs_front_close(f);
+    free(f);
+    return code;
+}
