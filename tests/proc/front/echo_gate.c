@@ -1,0 +1,307 @@
+/*
+ * echo_gate <countersign-front> <socket path> [name=value ...]: parent and gate for the real front.
+ * It listens on the path, starts the front with the descriptors of proxy/ipc/process.h, says "ready"
+ * on standard output, and answers each CALL as the first word of its request says:
+ *
+ *   refuse N    status N, a text with bytes to be percent-encoded, and details
+ *   text N      status 9 with a text of N bytes and the most details the messages allow
+ *   delay N     echo after N milliseconds
+ *   never       no answer until CANCEL
+ *   size N      an answer of N bytes
+ *   describe    method, peer, user agent and milliseconds left, as text
+ *   anything    the request itself
+ *
+ * A cancelled call is answered too, as the messages want. Lines on standard input: "drain" (lifeline),
+ * "gatedrain" (message), "cut" (closes the lifeline), "hangup" (closes the gate's channel), "twice"
+ * (answers the next call twice), "late" (from now on cancels are ignored), "stats". Each line is
+ * acknowledged on standard output. At the end it prints the front's exit code and exits with 0.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proxy/base/clock.h"
+#include "proxy/ipc/dispatch.h"
+#include "proxy/ipc/messages.h"
+#include "proxy/ipc/process.h"
+
+enum { PENDING_MAX = 4096 };
+
+struct pending {
+    uint64_t id;
+    int64_t due_mono_us; /* INT64_MAX: never */
+    uint8_t *request;
+    size_t len;
+};
+
+static struct {
+    struct cs_chan front;
+    int lifeline;
+    struct pending pending[PENDING_MAX];
+    size_t n_pending, n_calls, n_cancels;
+    bool twice, late;
+} gate = { .front.fd = -1, .lifeline = -1 };
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static void answer(uint64_t id, uint32_t status, struct cs_span text, struct cs_span details,
+                   struct cs_span response)
+{
+    struct cs_msg_answer m = { status, text, details, response };
+    for (int i = 0; i < (gate.twice ? 2 : 1); i++)
+        if (!cs_ok(cs_msg_answer_put(&gate.front, id, &m)))
+            die("answer");
+    gate.twice = false;
+}
+
+static const struct cs_span nothing = { NULL, 0 };
+
+static void describe(uint64_t id, const struct cs_msg_call *m)
+{
+    CS_AUTO_BUF struct cs_buf out = { 0 };
+    cs_buf_printf(&out, "method=%u transport=%u uid=%u gid=%u pid=%u left_ms=%" PRId64 " agent=", m->method,
+                  m->peer.transport, m->peer.uid, m->peer.gid, m->peer.pid,
+                  (m->deadline_mono_us - cs_clock_mono_us()) / 1000);
+    cs_buf_put(&out, m->user_agent.at, m->user_agent.len);
+    answer(id, 0, nothing, nothing, cs_buf_span(&out));
+}
+
+static void keep(uint64_t id, int64_t due_mono_us, struct cs_span request)
+{
+    if (gate.n_pending == PENDING_MAX)
+        die("pending");
+    uint8_t *copy = malloc(request.len);
+    if (copy == NULL)
+        die("malloc");
+    memcpy(copy, request.at, request.len);
+    gate.pending[gate.n_pending++] = (struct pending){ id, due_mono_us, copy, request.len };
+}
+
+static void settle(size_t i, uint32_t status)
+{
+    struct pending p = gate.pending[i];
+    gate.pending[i] = gate.pending[--gate.n_pending];
+    answer(p.id, status, nothing, nothing, cs_span_of(p.request, status == 0 ? p.len : 0));
+    free(p.request);
+}
+
+static cs_result on_hello(void *ctx, struct cs_chan *c, const struct cs_msg *m)
+{
+    (void)ctx, (void)c;
+    struct cs_hello hello;
+    return cs_hello_get(m->body, &hello);
+}
+
+static cs_result on_call(void *ctx, struct cs_chan *c, const struct cs_msg *m)
+{
+    (void)ctx, (void)c;
+    static uint8_t filler[CS_ANSWER_MAX_LEN];
+    static const uint8_t details[] = { 8, 9, 0xff };
+    struct cs_msg_call call;
+    CS_TRY(cs_msg_call_get(m->body, &call));
+    gate.n_calls++;
+    char word[16] = "";
+    unsigned n = 0;
+    char head[64] = "";
+    memcpy(head, call.request.at, call.request.len < sizeof head ? call.request.len : sizeof head - 1);
+    int n_read = sscanf(head, "%15s %u", word, &n);
+    if (strcmp(word, "refuse") == 0 && n_read == 2)
+        answer(m->id, n, cs_span_str("no match for \xc3\xbcn\xc3\xaf 100%"),
+               cs_span_of(details, sizeof details), nothing);
+    else if (strcmp(word, "text") == 0 && n_read == 2)
+        answer(m->id, 9, cs_span_of(filler, n), cs_span_of(filler, CS_DETAILS_MAX_LEN), nothing);
+    else if (strcmp(word, "size") == 0 && n_read == 2)
+        answer(m->id, 0, nothing, nothing, cs_span_of(filler, n));
+    else if (strcmp(word, "delay") == 0 && n_read == 2)
+        keep(m->id, cs_clock_mono_us() + n * INT64_C(1000), call.request);
+    else if (strcmp(word, "never") == 0)
+        keep(m->id, INT64_MAX, call.request);
+    else if (strcmp(word, "describe") == 0)
+        describe(m->id, &call);
+    else
+        answer(m->id, 0, nothing, nothing, call.request);
+    return CS_OK;
+}
+
+static cs_result on_cancel(void *ctx, struct cs_chan *c, const struct cs_msg *m)
+{
+    (void)ctx, (void)c;
+    gate.n_cancels++;
+    for (size_t i = 0; i < gate.n_pending && !gate.late; i++)
+        if (gate.pending[i].id == m->id) {
+            settle(i, 1);
+            break;
+        }
+    return CS_OK;
+}
+
+static struct cs_dispatch table[] = {
+    { CS_MSG_HELLO, CS_HELLO_MAX_LEN, CS_DISPATCH_OPEN | CS_DISPATCH_ONCE, on_hello },
+    { CS_MSG_CALL, CS_MSG_CALL_MAX_LEN, CS_DISPATCH_OPEN, on_call },
+    { CS_MSG_CANCEL, 0, CS_DISPATCH_OPEN, on_cancel },
+    { 0 },
+};
+
+/* The front, with its descriptors at their numbers and every other one closed. */
+static pid_t start_front(const char *program, int lifeline, int channel, int listener)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    int high[3] = { lifeline, channel, listener };
+    for (int i = 0; i < 3; i++)
+        if ((high[i] = fcntl(high[i], F_DUPFD, 100)) < 0)
+            die("fcntl");
+    for (int i = 0; i < 3; i++)
+        if (dup2(high[i], CS_FD_LIFELINE + i) < 0)
+            die("dup2");
+    (void)close(0);
+    (void)close(1);
+    (void)close_range(CS_FD_LIFELINE + 3, ~0u, 0);
+    (void)execl(program, "countersign-front", "1", (char *)NULL);
+    _exit(127);
+}
+
+static int listen_at(const char *path)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    if (strlen(path) >= sizeof addr.sun_path)
+        die("path");
+    memcpy(addr.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&addr, sizeof addr) != 0 || listen(fd, 256) != 0)
+        die("listen");
+    return fd;
+}
+
+static void obey(const char *line)
+{
+    static const uint8_t drain = CS_LIFELINE_DRAIN, nonsense = '?';
+    if (strcmp(line, "drain\n") == 0) {
+        (void)!write(gate.lifeline, &drain, 1);
+    } else if (strcmp(line, "nonsense\n") == 0) {
+        (void)!write(gate.lifeline, &nonsense, 1);
+    } else if (strcmp(line, "gatedrain\n") == 0) {
+        if (!cs_ok(cs_chan_put(&gate.front, CS_MSG_DRAIN, 0, NULL, 0)))
+            die("put");
+    } else if (strcmp(line, "cut\n") == 0) {
+        (void)close(gate.lifeline);
+        gate.lifeline = -1;
+    } else if (strcmp(line, "hangup\n") == 0) {
+        cs_chan_done(&gate.front);
+    } else if (strcmp(line, "twice\n") == 0) {
+        gate.twice = true;
+    } else if (strcmp(line, "late\n") == 0) {
+        gate.late = true;
+    }
+    printf("ok calls=%zu cancels=%zu pending=%zu\n", gate.n_calls, gate.n_cancels, gate.n_pending);
+    (void)fflush(stdout);
+}
+
+static int next_wait_ms(void)
+{
+    int64_t now = cs_clock_mono_us(), first = INT64_MAX;
+    for (size_t i = 0; i < gate.n_pending;) {
+        if (gate.pending[i].due_mono_us <= now) {
+            settle(i, 0);
+            continue;
+        }
+        if (gate.pending[i].due_mono_us < first)
+            first = gate.pending[i].due_mono_us;
+        i++;
+    }
+    return first == INT64_MAX ? -1 : (int)((first - now + 999) / 1000);
+}
+
+static void run(void)
+{
+    for (bool input = true;;) {
+        int wait_ms = next_wait_ms();
+        if (gate.front.fd >= 0) {
+            cs_result r = cs_chan_flush(&gate.front);
+            if (!cs_ok(r) && !cs_is(r, CS_NUM_AGAIN))
+                return;
+        }
+        struct pollfd p[3] = {
+            { .fd = gate.front.fd, .events = POLLIN },
+            { .fd = gate.lifeline, .events = POLLIN },
+            { .fd = input ? 0 : -1, .events = POLLIN },
+        };
+        if (cs_chan_wants_write(&gate.front))
+            p[0].events |= POLLOUT;
+        if (poll(p, 3, wait_ms) < 0 && errno != EINTR)
+            die("poll");
+        if (p[0].revents != 0) {
+            cs_result r = cs_chan_fill(&gate.front);
+            if (cs_ok(r))
+                r = cs_dispatch_run(table, &gate.front, NULL);
+            if (!cs_ok(r) && !cs_is(r, CS_NUM_AGAIN))
+                return;
+        }
+        if (p[1].revents != 0) {
+            char byte;
+            if (read(gate.lifeline, &byte, 1) <= 0)
+                return;
+            if (byte == CS_LIFELINE_READY) {
+                (void)puts("ready");
+                (void)fflush(stdout);
+            }
+        }
+        if (p[2].revents != 0) {
+            char line[64];
+            if (fgets(line, sizeof line, stdin) != NULL) {
+                obey(line);
+            } else {
+                input = false; /* the test is over: end the front */
+                obey("cut\n");
+            }
+            if (gate.lifeline < 0 || gate.front.fd < 0)
+                return;
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    int lifeline[2], channel[2], status;
+    if (argc != 3)
+        return 2;
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)setvbuf(stdin, NULL, _IONBF, 0);
+    int listener = listen_at(argv[2]);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifeline) != 0 ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) != 0)
+        die("socketpair");
+    pid_t pid = start_front(argv[1], lifeline[1], channel[1], listener);
+    if (pid < 0)
+        die("fork");
+    (void)close(lifeline[1]);
+    (void)close(channel[1]);
+    (void)close(listener);
+    gate.lifeline = lifeline[0];
+    struct cs_hello hello = { .version = CS_IPC_VERSION };
+    if (!cs_ok(cs_chan_init(&gate.front, channel[0], 2 * CS_MSG_CALL_MAX_LEN, 256 * 1024 * 1024)) ||
+        !cs_ok(cs_hello_put(&gate.front, &hello)))
+        die("channel");
+    run();
+    if (waitpid(pid, &status, 0) != pid)
+        die("waitpid");
+    printf("front exit=%d signal=%d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+           WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    for (size_t i = 0; i < gate.n_pending; i++)
+        free(gate.pending[i].request);
+    cs_chan_done(&gate.front);
+    return 0;
+}
