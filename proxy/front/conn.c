@@ -113,6 +113,9 @@ void cs_conn_free(struct cs_conn *c)
 /* Collects the frames that are ready; one write takes them all. */
 static bool gather(struct cs_conn *c)
 {
+    enum { KEEP_LEN = 64 * 1024 };
+    if (c->out.room > KEEP_LEN) /* a thousand idle connections must not keep their largest answers */
+        cs_buf_done(&c->out);
     cs_buf_reset(&c->out);
     c->out_at = 0;
     while (c->out.len < CS_FRONT_GATHER_LEN) {

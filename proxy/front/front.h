@@ -88,7 +88,8 @@ struct cs_conn {
     size_t held_len; /* sum of the streams' out.len */
     int64_t open_mono_us, idle_mono_us, moved_mono_us;
     bool settled; /* first SETTINGS came */
-    bool dead;    /* closed at the end of the turn */
+    bool te_logged;
+    bool dead; /* closed at the end of the turn */
     const char *dead_why;
     bool close_when_sent;
     bool reading, writing; /* events armed */

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "proxy/base/clock.h"
+#include "proxy/base/log.h"
 #include "proxy/front/front.h"
 
 static const uint8_t drain_ping[8] = { 'c', 's', '-', 'd', 'r', 'a', 'i', 'n' };
@@ -66,6 +67,20 @@ static void body_whole(struct cs_stream *s)
         cs_gate_call(s->conn->front, s);
 }
 
+/* All gRPC clients send te: trailers; one without it is worth a line a connection. */
+static void log_missing_te(struct cs_stream *s)
+{
+    struct cs_conn *c = s->conn;
+    if (s->head.te || c->te_logged)
+        return;
+    c->te_logged = true;
+    cs_log_begin(CS_LOG_INFO, "no_te");
+    cs_log_span("user_agent", cs_span_of(s->head.user_agent, s->head.user_agent_len));
+    cs_log_int("uid", c->peer.uid);
+    cs_log_int("pid", c->peer.pid);
+    cs_log_end();
+}
+
 static void head_whole(struct cs_stream *s)
 {
     switch (cs_head_judge(&s->head)) {
@@ -74,6 +89,7 @@ static void head_whole(struct cs_stream *s)
         s->since_mono_us = cs_clock_mono_us();
         s->deadline_mono_us = s->since_mono_us + (own_us >= 0 && own_us < max_us ? own_us : max_us);
         s->state = CS_STREAM_BODY;
+        log_missing_te(s);
         break;
     }
     case CS_HEAD_MALFORMED:
@@ -104,6 +120,8 @@ static void head_whole(struct cs_stream *s)
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
     struct cs_conn *c = user_data;
+    if (c->dead)
+        return NGHTTP2_ERR_CALLBACK_FAILURE; /* nothing more is taken from what was read */
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
         return stream_open(c, frame->hd.stream_id);
     /* gRPC requests have no trailers */
