@@ -14,11 +14,16 @@ struct cs_spki_facts {
     bool rsa_exponent_at_least_3;
     bool rsa_modulus_odd;
     uint32_t rsa_small_factor; /* smallest prime factor below 752, or 0 */
-    bool rsa_is_power;         /* a perfect power of a smaller integer */
-    bool ec_point_valid;       /* uncompressed, on the curve, not infinity */
+    bool rsa_is_power;         /* n = a^k for some k > 1 */
+    bool ec_point_valid;       /* uncompressed, of the curve's exact length, on the curve, not infinity */
 };
 
-/* cs_spki_inspect reads the key fields of a parsed view; all zero for CS_KEY_OTHER. */
+/*
+ * cs_spki_inspect reads the key fields of a parsed view; all zero for CS_KEY_OTHER. The curves have
+ * cofactor 1, so that a valid point is a full public-key validation. LIMIT for a modulus of more
+ * than CS_SPKI_RSA_MAX_BITS, CRYPTO when libcrypto has no memory; *out is then unchanged.
+ */
+enum { CS_SPKI_RSA_MAX_BITS = 16384 };
 CS_RESULT cs_spki_inspect(const struct cs_tbs *t, struct cs_spki_facts *out);
 
 #endif

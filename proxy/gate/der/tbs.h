@@ -8,18 +8,13 @@
 
 #include "proxy/base/bytes.h"
 #include "proxy/base/digest.h"
+#include "proxy/gate/der/der.h"
 
 enum {
     CS_TBS_NAMES_MAX = 500,
     CS_TBS_ATTRIBUTES_MAX = 64,
     CS_TBS_EXTENSIONS_MAX = 48,
-};
-
-/* Where and why reading stopped; the texts are static. */
-struct cs_der_fault {
-    size_t offset;     /* bytes from the start of the input */
-    const char *what;  /* what is there and what was needed, e.g. "BOOLEAN is neither 00 nor FF" */
-    const char *where; /* the field, e.g. "validity.notBefore", or "" outside a known field */
+    CS_TBS_POLICIES_MAX = 64,
 };
 
 /* One AttributeTypeAndValue of a Name, in the order of the bytes. */
@@ -33,7 +28,7 @@ struct cs_attribute {
 /* One GeneralName of the subjectAltName, in the order of the bytes. */
 struct cs_san {
     uint8_t tag;          /* 0x82 dNSName, 0x87 iPAddress, others as they stand */
-    struct cs_span value; /* content octets */
+    struct cs_span value; /* content octets; a dNSName is 7-bit and may be empty, an iPAddress has 4 or 16 */
 };
 enum { CS_SAN_DNS = 0x82, CS_SAN_IP = 0x87 };
 
@@ -48,7 +43,7 @@ enum cs_key_kind { CS_KEY_OTHER = 0, CS_KEY_RSA, CS_KEY_EC_P256, CS_KEY_EC_P384,
 
 struct cs_tbs {
     struct cs_span der;       /* all of it */
-    uint8_t version;          /* as encoded: 2 is v3; 0 when absent */
+    uint8_t version;          /* as encoded: 2 is v3; 0 when absent; up to 127 */
     struct cs_span serial;    /* INTEGER content octets, minimal, maybe negative */
     struct cs_span signature; /* whole AlgorithmIdentifier DER */
     struct cs_span issuer;    /* whole Name DER */
@@ -61,8 +56,8 @@ struct cs_tbs {
     struct cs_span spki_algorithm; /* whole AlgorithmIdentifier DER */
     struct cs_span spki_key;       /* BIT STRING content behind the zero unused-bits octet */
     enum cs_key_kind key_kind;     /* by the exact algorithm bytes of BR 7.1.3.1 */
-    struct cs_span rsa_modulus,
-        rsa_exponent; /* RSA: unsigned big-endian, no leading zero octet; else empty */
+    struct cs_span rsa_modulus;    /* RSA: unsigned big-endian, no leading zero octet; else empty */
+    struct cs_span rsa_exponent;
     bool has_issuer_uid, has_subject_uid;
     uint32_t n_extensions;
     struct cs_extension extension[CS_TBS_EXTENSIONS_MAX];
@@ -76,6 +71,7 @@ struct cs_tbs {
     bool has_ski;
     struct cs_span ski;
     bool has_basic_constraints, is_ca, has_path_len;
+    uint8_t path_len; /* larger ones are refused */
     bool has_key_usage;
     uint16_t
         key_usage;   /* bit 0x8000 digitalSignature, 0x4000 nonRepudiation ... as named bits from the left */
@@ -85,12 +81,17 @@ struct cs_tbs {
 
 /*
  * cs_tbs_parse reads one TBSCertificate and nothing else from der (at most CS_TBS_DER_MAX_LEN).
- * DER or TBS_FORM with *fault filled (fault may be NULL) when the bytes are not strict DER: indefinite
- * or non-minimal lengths, tags in the high form, BOOLEANs other than 00/FF, padded INTEGERs, bad
- * OIDs, unsorted SETs, wrong string alphabets, named bit lists with trailing zeros, encoded
- * DEFAULTs, times off RFC 5280 4.1.2.5, repeated extensions, or extension values (those this view
- * knows; all others stay opaque) off their syntax. LIMIT past the caps
- * above. *out is unspecified on failure.
+ *
+ * DER, with *fault filled (fault may be NULL), when the bytes are not what cs_der_walk proves, a named
+ * bit list has trailing zeros, a DEFAULT is encoded (v1, critical FALSE, cA FALSE, minimum 0), or a time
+ * is off RFC 5280 4.1.2.5. TBS_FORM when the structure is off RFC 5280: fields missing, out of order or
+ * left over; extensions outside v3 or unique ids in v1; empty Extensions, RDNs or SEQUENCEs of 1..MAX;
+ * repeated extensions; an rsaEncryption key that is not two positive INTEGERs; extension values off
+ * their syntax. LIMIT past the caps above. *out is unspecified on failure; rows of its tables past their
+ * counts are always unspecified.
+ *
+ * Values are read to their end for the extensions of RFC 5280 4.2 but subjectDirectoryAttributes, and
+ * for the poison and the SCT list of RFC 6962 3.1, 3.3; all others stay opaque.
  */
 enum { CS_TBS_DER_MAX_LEN = 40000 };
 CS_RESULT cs_tbs_parse(struct cs_span der, struct cs_tbs *out, struct cs_der_fault *fault);
@@ -100,15 +101,21 @@ const struct cs_extension *cs_tbs_find(const struct cs_tbs *t, struct cs_span oi
 
 /* cs_tbs_pair_sha256 digests the TBS as it would be without the poison and SCT list extensions,
  * lengths re-encoded (RFC 6962 3.2): equal for a precertificate and its certificate, and for nothing
- * else. */
+ * else. Extensions left empty are left out. */
 struct cs_sha256 cs_tbs_pair_sha256(const struct cs_tbs *t);
 
-/* cs_name_parse views the attributes of a whole Name DER into at most max rows. */
+/* cs_name_parse views the attributes of a whole Name DER into at most max rows; LIMIT when there are
+ * more, else fails as cs_tbs_parse. *n_out is written only on success. */
 CS_RESULT cs_name_parse(struct cs_span name_der, struct cs_attribute *out, uint32_t max, uint32_t *n_out,
                         struct cs_der_fault *fault);
 
-/* cs_certificate_parse views the TBS, signatureAlgorithm (whole DER) and signature octets of a whole
- * Certificate; the outer algorithm equals the inner one. */
+/*
+ * cs_certificate_parse views the TBS, signatureAlgorithm (whole DER) and signature octets (BIT STRING
+ * content behind the zero unused-bits octet) of a whole Certificate of at most
+ * CS_CERTIFICATE_DER_MAX_LEN, and nothing behind it. All of it is strict DER and the outer algorithm
+ * equals the inner one; for the rest of the TBS ask cs_tbs_parse. The views are written only on success.
+ */
+enum { CS_CERTIFICATE_DER_MAX_LEN = CS_TBS_DER_MAX_LEN + 8192 };
 CS_RESULT cs_certificate_parse(struct cs_span der, struct cs_span *tbs, struct cs_span *algorithm,
                                struct cs_span *signature, struct cs_der_fault *fault);
 
@@ -116,7 +123,8 @@ CS_RESULT cs_certificate_parse(struct cs_span der, struct cs_span *tbs, struct c
 void cs_certificate_put(struct cs_buf *out, struct cs_span tbs, struct cs_span algorithm,
                         struct cs_span signature);
 
-/* cs_oid_text writes dotted decimal, or hex when the octets are no OID. */
+/* cs_oid_text writes dotted decimal, or hex when the octets are no OID or an arc has more than 133 bits
+ * (a UUID below 2.25 has 128). Cut to room - 1 characters; room is at least 1. */
 void cs_oid_text(struct cs_span oid, char *out, size_t room);
 
 #endif
