@@ -20,7 +20,7 @@ enum {
 /* One AttributeTypeAndValue of a Name, in the order of the bytes. */
 struct cs_attribute {
     struct cs_span oid;   /* content octets */
-    uint8_t tag;          /* of the value, e.g. 0x0c UTF8String */
+    uint8_t tag;          /* of the value: a string type or BIT STRING, e.g. 0x0c UTF8String */
     struct cs_span value; /* content octets */
     uint16_t rdn;         /* index of its RelativeDistinguishedName, from 0 */
 };
