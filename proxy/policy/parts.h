@@ -1,0 +1,25 @@
+/*
+ * The parts of the policy reader; private to this folder. Each reads one top-level key into *p,
+ * which is still being built: its arena exists, and the parts read before it are complete. Order:
+ * issuers, attesters, clients, limits.
+ */
+#ifndef CS_POLICY_PARTS_H
+#define CS_POLICY_PARTS_H
+
+#include "proxy/policy/policy.h"
+#include "proxy/policy/yaml.h"
+
+CS_RESULT cs_policy_read_issuers(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note);
+CS_RESULT cs_policy_read_attesters(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note);
+CS_RESULT cs_policy_read_clients(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note);
+
+/* cs_policy_read_bits reads a sequence of different names into bits. of_name answers a name's number
+ * (0: not a name); bit b stands for number b. what is the noun for the text, list the names to offer. */
+CS_RESULT cs_policy_read_bits(const struct cs_yaml_node *n, int (*of_name)(struct cs_span name),
+                              enum cs_name_list list, const char *what, uint32_t *out, struct cs_note *note);
+
+/* cs_policy_fail_name says that n is no such name and lists those that are. */
+CS_RESULT cs_policy_fail_name(const struct cs_yaml_node *n, const char *what, enum cs_name_list list,
+                              struct cs_note *note);
+
+#endif
