@@ -8,7 +8,14 @@
  * waits for that. A failed commit takes every append of the turn back.
  *
  * Every entry is a leaf of an RFC 6962 tree (SHA-256 over 00 || entry bytes); the head of the tree
- * is kept with each commit, so that a restart reads one row and hashes nothing again.
+ * is kept with each commit, so that a restart reads two rows and hashes the last turn again.
+ *
+ * When a write fails, all of the turn is taken back at once, and appends and puts refuse with STORE
+ * until cs_ledger_commit (which fails) or cs_ledger_abandon ends the turn: nobody's append is lost
+ * behind a later success. If taking back fails too, every call from then on is STORE.
+ *
+ * One thread at a time uses a handle. A thread of the ledger's own copies the log back into the
+ * database; it starts at the first need, with the restrictions the caller is under at that time.
  */
 #ifndef CS_LEDGER_LEDGER_H
 #define CS_LEDGER_LEDGER_H
@@ -39,16 +46,25 @@ void cs_ledger_close(struct cs_ledger *l); /* NULL-safe; uncommitted appends are
  * An Intent is refused with EXISTS when its request id (per client) has an intent that is not closed
  * as NOT_SIGNED, with the row rules of cs_ledger_serial_get and cs_ledger_order_get left to the
  * rules: the caller asks first, in the same turn. An Outcome is refused with EXISTS when the intent
- * is closed, NOT_FOUND when there is none. */
+ * is closed, NOT_FOUND when there is none.
+ *
+ * ARGUMENT: no body, an undeclared enum value, a digest that is not 32 bytes, an Intent without
+ * client, request id, issuer, serial, TBS or pair digest (an empty order id is allowed and not
+ * indexed), a key over CS_LEDGER_KEY_MAX_LEN, a cover that names no evidence. NOT_FOUND also: an
+ * Intent or a Deposit names evidence that is not in the store, a Deposit a statement id that is not
+ * bound: put them first, in the same turn. A refused append changes nothing of the turn. */
 CS_RESULT cs_ledger_append(struct cs_ledger *l, Countersign__Ledger__V1__Entry *entry, uint64_t *out_seq);
 
 /* cs_ledger_commit makes the turn durable and hands out one grant per Intent appended in it, in
  * order. On failure (class STORE) nothing of the turn exists any more and no grant is made. Does
- * nothing when nothing was appended. *out is set on success; free it with cs_grant_list_done. */
+ * nothing when nothing was appended or put. *out is set on success; free it with cs_grant_list_done. */
 CS_RESULT cs_ledger_commit(struct cs_ledger *l, struct cs_grant_list *out);
 /* cs_ledger_abandon takes the appends of the turn back. */
 void cs_ledger_abandon(struct cs_ledger *l);
+/* True while the turn holds appends or puts, or has failed and waits for its end. */
 bool cs_ledger_has_appends(const struct cs_ledger *l);
+/* What SQLite said at the last STORE failure of this handle; "" before. For the log. */
+const char *cs_ledger_trouble(const struct cs_ledger *l);
 
 /* cs_ledger_close_open_intents appends an UNKNOWN outcome for each intent without one; called once
  * at start, before any new intent. *out_n counts them. */
@@ -57,7 +73,7 @@ CS_RESULT cs_ledger_close_open_intents(struct cs_ledger *l, uint32_t *out_n);
 /* ---- evidence store: envelopes by their digest, kept for ever ---- */
 
 /* cs_ledger_evidence_put keeps envelope bytes; the same digest again is a success and changes nothing.
- * Part of the turn. */
+ * ARGUMENT when the bytes do not digest to it. Part of the turn. */
 CS_RESULT cs_ledger_evidence_put(struct cs_ledger *l, const struct cs_sha256 *digest,
                                  struct cs_span envelope);
 /* NOT_FOUND when there is none. */

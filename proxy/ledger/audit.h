@@ -1,0 +1,55 @@
+/*
+ * Audit: the state of one cs_ledger_verify run. Shared by verify.c (heads and what stands beside
+ * the entries) and audit.c (entries and their index rows).
+ */
+#ifndef CS_LEDGER_AUDIT_H
+#define CS_LEDGER_AUDIT_H
+
+#include "proxy/ledger/store.h"
+#include "proxy/ledger/verify.h"
+
+/* The statements of an audit: name. Their SQL is in schema.h. */
+#define CS_AUDIT_STATEMENTS(X)                                                                     \
+    X(ENTRIES)                                                                                     \
+    X(HEADS)                                                                                       \
+    X(EVIDENCES) X(STATEMENTS) X(KEYS) X(REQUEST_ROWS) X(SERIAL_ROWS) X(ORDER_ROWS) X(OUTCOME_ROW) \
+        X(DEPOSIT_ROW) X(EVIDENCE_PUT_OF) X(STATEMENT_PUT_OF) X(INDEX_COUNTS) X(LAST_SEQ)
+
+enum cs_audit_statement {
+#define X(name) CS_AUDIT_##name,
+    CS_AUDIT_STATEMENTS(X)
+#undef X
+        CS_AUDIT_COUNT
+};
+
+struct cs_audit_open {
+    uint64_t seq;
+    struct cs_sha256 tbs_sha256;
+};
+
+struct cs_audit {
+    sqlite3 *db;
+    sqlite3_stmt *statement[CS_AUDIT_COUNT];
+    struct cs_note *note;
+    struct cs_arena arena; /* of one entry */
+    struct cs_merkle tree;
+    struct cs_ledger_report report;
+    uint64_t n_orders, n_outcomes;
+    struct cs_audit_open *open; /* intents without an outcome so far */
+    size_t n_open, open_room;
+    uint64_t n_puts, last_put_needed; /* rows seen; the highest an entry since the last head relies on */
+    struct cs_sha256 puts;
+};
+
+/* cs_audit_bad notes "entry seq: ..." and is STORE_CORRUPT. */
+cs_result cs_audit_bad(struct cs_audit *a, uint64_t seq, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* cs_audit_step moves to the next row; false at the end. */
+CS_RESULT cs_audit_step(struct cs_audit *a, enum cs_audit_statement id, bool *out_row);
+
+/* cs_audit_entry checks one entry against all before it, and its index rows. */
+CS_RESULT cs_audit_entry(struct cs_audit *a, uint64_t seq, struct cs_span bytes);
+/* cs_audit_counts checks that no index table has a row more than the entries imply. */
+CS_RESULT cs_audit_counts(struct cs_audit *a);
+
+#endif

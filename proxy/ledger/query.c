@@ -1,0 +1,146 @@
+#include "proto/canonical.h"
+#include "proxy/ledger/store.h"
+
+typedef Countersign__Ledger__V1__Entry entry_t;
+
+CS_RESULT cs_ledger_entry_get(struct cs_ledger *l, uint64_t seq, struct cs_arena *arena,
+                              struct cs_span *out_entry)
+{
+    CS_TRY(cs_usable(l));
+    sqlite3_stmt *s = l->statement[CS_SQL_ENTRY_GET];
+    bool row = false;
+    cs_bind_u64(s, 1, seq);
+    CS_TRY(cs_query_step(l, s, &row));
+    struct cs_span there = row ? cs_column_span(s, 0) : cs_span_of(NULL, 0);
+    struct cs_span copy = cs_arena_span(arena, there);
+    bool whole = copy.len == there.len;
+    (void)sqlite3_reset(s);
+    if (!row)
+        return CS_ERR(NOT_FOUND);
+    if (!whole)
+        return CS_ERR(NO_MEMORY);
+    *out_entry = copy;
+    return CS_OK;
+}
+
+/* An index row points at seq: the entry must be there and of this kind. */
+static CS_RESULT get_body(struct cs_ledger *l, uint64_t seq, int body_case, struct cs_arena *arena,
+                          const entry_t **out)
+{
+    struct cs_span bytes;
+    const entry_t *e = NULL;
+    cs_result r = cs_ledger_entry_get(l, seq, arena, &bytes);
+    if (cs_is(r, CS_NUM_NOT_FOUND))
+        return CS_ERR(STORE_CORRUPT);
+    CS_TRY(r);
+    CS_TRY(cs_entry_unpack(bytes, arena, &e));
+    if (e->seq != seq || (int)e->body_case != body_case)
+        return CS_ERR(STORE_CORRUPT);
+    *out = e;
+    return CS_OK;
+}
+
+/* The newest intent of the request that counts: its sequence and its outcome's, or zeros. */
+static CS_RESULT counting_intent(struct cs_ledger *l, struct cs_span client, struct cs_span request_id,
+                                 uint64_t *out_seq, int *out_result, uint64_t *out_outcome_seq)
+{
+    sqlite3_stmt *s = l->statement[CS_SQL_REQUEST_GET];
+    cs_bind_span(s, 1, client);
+    cs_bind_span(s, 2, request_id);
+    *out_seq = 0;
+    for (;;) {
+        bool row = false;
+        CS_TRY(cs_query_step(l, s, &row));
+        if (!row)
+            break;
+        int result = sqlite3_column_int(s, 1);
+        if (result == COUNTERSIGN__LEDGER__V1__OUTCOME_RESULT__OUTCOME_RESULT_NOT_SIGNED)
+            continue;
+        *out_seq = cs_column_u64(s, 0);
+        *out_result = result;
+        *out_outcome_seq = cs_column_u64(s, 2);
+        break;
+    }
+    (void)sqlite3_reset(s);
+    return CS_OK;
+}
+
+CS_RESULT cs_ledger_request_get(struct cs_ledger *l, struct cs_span client, struct cs_span request_id,
+                                struct cs_arena *arena, struct cs_intent_view *out)
+{
+    CS_TRY(cs_usable(l));
+    uint64_t seq = 0, outcome_seq = 0;
+    int result = 0;
+    CS_TRY(counting_intent(l, client, request_id, &seq, &result, &outcome_seq));
+    struct cs_intent_view view = { .state = CS_INTENT_NONE };
+    if (seq == 0) {
+        *out = view;
+        return CS_OK;
+    }
+    const entry_t *e = NULL;
+    CS_TRY(get_body(l, seq, COUNTERSIGN__LEDGER__V1__ENTRY__BODY_INTENT, arena, &e));
+    const Countersign__Ledger__V1__Intent *m = e->intent;
+    if (!cs_span_eq(cs_proto_span(m->caller->client), client) ||
+        !cs_span_eq(cs_proto_span(m->request_id), request_id))
+        return CS_ERR(STORE_CORRUPT);
+    view.seq = seq;
+    view.tbs_sha256 = cs_sha256(cs_proto_span(m->tbs));
+    view.issuer = cs_proto_span(m->issuer);
+    if (outcome_seq == 0) {
+        view.state = CS_INTENT_OPEN;
+    } else {
+        CS_TRY(get_body(l, outcome_seq, COUNTERSIGN__LEDGER__V1__ENTRY__BODY_OUTCOME, arena, &e));
+        if (e->outcome->intent_seq != seq || (int)e->outcome->result != result)
+            return CS_ERR(STORE_CORRUPT);
+        bool is_signed = result == COUNTERSIGN__LEDGER__V1__OUTCOME_RESULT__OUTCOME_RESULT_SIGNED;
+        view.state = is_signed ? CS_INTENT_SIGNED : CS_INTENT_UNKNOWN;
+        if (is_signed) {
+            view.tbs = cs_proto_span(m->tbs);
+            view.signature = cs_proto_span(e->outcome->signature);
+        }
+    }
+    *out = view;
+    return CS_OK;
+}
+
+static CS_RESULT get_use(struct cs_ledger *l, enum cs_statement id, struct cs_span a, struct cs_span b,
+                         struct cs_use *out)
+{
+    CS_TRY(cs_usable(l));
+    sqlite3_stmt *s = l->statement[id];
+    struct cs_use use = { 0 };
+    cs_bind_span(s, 1, a);
+    cs_bind_span(s, 2, b);
+    for (;;) {
+        bool row = false;
+        CS_TRY(cs_query_step(l, s, &row));
+        if (!row)
+            break;
+        if (sqlite3_column_int(s, 3) == COUNTERSIGN__LEDGER__V1__OUTCOME_RESULT__OUTCOME_RESULT_NOT_SIGNED)
+            continue;
+        bool pre = sqlite3_column_int(s, 1) == COUNTERSIGN__LEDGER__V1__SIGN_KIND__SIGN_KIND_PRECERTIFICATE;
+        uint64_t *seq = pre ? &use.precertificate_seq : &use.certificate_seq;
+        if (*seq != 0)
+            continue; /* the first one counts */
+        *seq = cs_column_u64(s, 0);
+        if ((pre || use.precertificate_seq == 0) && !cs_column_sha256(s, 2, &use.pair_sha256)) {
+            (void)sqlite3_reset(s);
+            return CS_ERR(STORE_CORRUPT);
+        }
+    }
+    (void)sqlite3_reset(s);
+    *out = use;
+    return CS_OK;
+}
+
+CS_RESULT cs_ledger_serial_get(struct cs_ledger *l, struct cs_span issuer, struct cs_span serial,
+                               struct cs_use *out)
+{
+    return get_use(l, CS_SQL_SERIAL_GET, issuer, serial, out);
+}
+
+CS_RESULT cs_ledger_order_get(struct cs_ledger *l, struct cs_span account, struct cs_span order_id,
+                              struct cs_use *out)
+{
+    return get_use(l, CS_SQL_ORDER_GET, account, order_id, out);
+}
