@@ -1,13 +1,22 @@
 #include "proto/canonical.h"
 
-static void *arena_alloc(void *arena, size_t len)
+/* protobuf-c does not say why it failed: this remembers whether memory was the reason. */
+struct source {
+    struct cs_arena *arena;
+    bool refused;
+};
+
+static void *source_alloc(void *source, size_t len)
 {
-    return cs_arena_get(arena, len);
+    struct source *s = source;
+    void *at = cs_arena_get(s->arena, len);
+    s->refused = s->refused || at == NULL;
+    return at;
 }
 
-static void arena_free(void *arena, void *p)
+static void source_free(void *source, void *p)
 {
-    (void)arena;
+    (void)source;
     (void)p;
 }
 
@@ -68,11 +77,12 @@ static bool value_is_canonical(const ProtobufCFieldDescriptor *f, const void *at
 CS_RESULT cs_proto_unpack(const ProtobufCMessageDescriptor *d, struct cs_span in, struct cs_arena *arena,
                           const ProtobufCMessage **out)
 {
-    ProtobufCAllocator from_arena = { arena_alloc, arena_free, arena };
+    struct source source = { arena, false };
+    ProtobufCAllocator from_arena = { source_alloc, source_free, &source };
     const ProtobufCMessage *m =
         protobuf_c_message_unpack(d, &from_arena, in.len, in.len != 0 ? in.at : (const uint8_t *)"");
-    if (m == NULL) /* protobuf-c does not say which */
-        return arena->exhausted ? CS_ERR(NO_MEMORY) : CS_ERR(PROTO);
+    if (m == NULL)
+        return source.refused ? CS_ERR(NO_MEMORY) : CS_ERR(PROTO);
     if (!fields_are_canonical(m))
         return CS_ERR(PROTO);
     struct cs_span again;
