@@ -3,6 +3,8 @@
  * parent with the descriptors of proxy/ipc/process.h; n only names it in the log. Exit codes: 0 the
  * parent or the gate ended it, 1 it could not start or had to stop (the log says why), 2 usage.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,15 @@ static cs_result reason(cs_result r, struct cs_why *why, const char *text)
     if (!cs_ok(r))
         cs_why_set(why, CKR_OK, "%s: %s", text, cs_result_text(r));
     return r;
+}
+
+/* A closed standard descriptor would be given to the next file a module opens, and a stray print
+ * would go there. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)open("/dev/null", O_RDWR);
 }
 
 static cs_result take_table(struct cs_signer *s, struct cs_buf *bytes, char *path, struct cs_why *why)
@@ -80,6 +91,7 @@ int main(int argc, char **argv)
     char name[32];
     (void)snprintf(name, sizeof name, "signer-%lu", n);
     cs_log_init(name, CS_LOG_INFO);
+    fill_standard_descriptors();
     (void)signal(SIGPIPE, SIG_IGN);
     (void)prctl(PR_SET_DUMPABLE, 0); /* no core with the PIN, no tracing by the same uid */
     for (int fd = CS_FD_LIFELINE; fd <= CS_FD_SIGNER_WITNESS; fd++)

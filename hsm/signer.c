@@ -240,9 +240,12 @@ static cs_result turn(struct cs_signer *s, bool *out_end, struct cs_why *why)
         CS_TRY(cs_dispatch_run(s->dispatch, &s->gate, s));
     }
     CS_TRY(flush(s));
-    if (n == 0 && s->witness.dirty)
+    int64_t now_ms = cs_clock_mono_ms();
+    if (s->witness.dirty && (n == 0 || now_ms - s->synced_mono_ms >= CS_SIGNER_SYNC_MAX_MS)) {
         CS_TRY(witness_sync(s));
-    else if (s->lost && !s->witness.dirty && cs_clock_mono_ms() >= s->retry_mono_ms)
+        s->synced_mono_ms = now_ms;
+    }
+    if (s->lost && now_ms >= s->retry_mono_ms)
         CS_TRY(reconnect(s, why));
     return flush(s);
 }

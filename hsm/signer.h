@@ -32,11 +32,13 @@ struct cs_signer {
     bool lost;
     unsigned backoff_ms;
     int64_t retry_mono_ms; /* when lost */
+    int64_t synced_mono_ms;
 };
 
 enum {
     CS_SIGNER_BACKOFF_MIN_MS = 100,
     CS_SIGNER_BACKOFF_MAX_MS = 10000,
+    CS_SIGNER_SYNC_MAX_MS = 1000, /* witness lines are forced to disk when idle, at the latest so often */
     CS_SIGNER_IN_MAX = 4 * (CS_MSG_SIGN_MAX_LEN + CS_MSG_HDR_LEN),
     /* The worst answers to a full input buffer of the shortest frames fit. */
     CS_SIGNER_OUT_MAX = CS_SIGNER_IN_MAX / CS_MSG_HDR_LEN * (CS_MSG_EVENT_MAX_LEN + 2 * CS_MSG_HDR_LEN),

@@ -212,6 +212,8 @@ void gate_start(struct gate *g, const struct stage *s, const struct cs_keytable 
         if (flags & GATE_NO_PIN)
             (void)close(CS_FD_SIGNER_PIN);
         (void)close_range(8, ~0u, 0);
+        (void)close(STDIN_FILENO); /* as the parent does */
+        (void)close(STDOUT_FILENO);
         execl(CS_SIGNER, "countersign-signer", "0", (char *)NULL);
         _exit(127);
     }
