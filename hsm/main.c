@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "hsm/signer.h"
+#include "hsm/watchdog.h"
 #include "proxy/base/io.h"
 #include "proxy/base/log.h"
 #include "proxy/ipc/process.h"
@@ -74,7 +75,10 @@ static cs_result run(struct cs_signer *s, struct cs_buf *table, char *path, stru
     CS_TRY(reason(cs_chan_init(&s->gate, CS_FD_SIGNER_GATE, CS_SIGNER_IN_MAX, CS_SIGNER_OUT_MAX), why,
                   "channel to the gate"));
     s->lifeline_fd = CS_FD_LIFELINE;
-    CS_TRY(cs_token_connect(&s->token, s->pin, s->key, s->table.n_keys, why));
+    cs_watchdog_arm(CS_WATCHDOG_CONNECT_S);
+    cs_result connected = cs_token_connect(&s->token, s->pin, s->key, s->table.n_keys, why);
+    cs_watchdog_disarm();
+    CS_TRY(connected);
     cs_log(CS_LOG_INFO, "hsm-connected", "%u keys on %zu tokens, canaries verified", s->table.n_keys,
            s->token.n_seats);
     return cs_signer_run(s, why);
@@ -114,6 +118,7 @@ int main(int argc, char **argv)
         cs_log_str("message", why.note.text);
         cs_log_end();
     }
+    cs_watchdog_arm(CS_WATCHDOG_CONNECT_S); /* C_Finalize may wait for a token that is gone */
     cs_token_disconnect(&s.token, s.key, s.table.n_keys);
     cs_secret_free(s.pin);
     for (uint32_t i = 0; i < s.table.n_keys; i++)

@@ -12,22 +12,22 @@
     X(CKR_FUNCTION_FAILED)                                                                                   \
     X(CKR_ARGUMENTS_BAD)                                                                                     \
     X(CKR_ATTRIBUTE_SENSITIVE)                                                                               \
-    X(CKR_ATTRIBUTE_TYPE_INVALID) X(CKR_ATTRIBUTE_VALUE_INVALID) X(CKR_DATA_INVALID) X(CKR_DATA_LEN_RANGE)   \
-        X(CKR_DEVICE_ERROR) X(CKR_DEVICE_MEMORY) X(CKR_DEVICE_REMOVED) X(CKR_FUNCTION_CANCELED)              \
-            X(CKR_FUNCTION_NOT_SUPPORTED) X(CKR_KEY_HANDLE_INVALID) X(CKR_KEY_SIZE_RANGE)                    \
-                X(CKR_KEY_TYPE_INCONSISTENT) X(CKR_KEY_FUNCTION_NOT_PERMITTED) X(CKR_MECHANISM_INVALID)      \
-                    X(CKR_MECHANISM_PARAM_INVALID) X(CKR_OBJECT_HANDLE_INVALID) X(CKR_OPERATION_ACTIVE)      \
-                        X(CKR_OPERATION_NOT_INITIALIZED) X(CKR_PIN_INCORRECT) X(CKR_PIN_INVALID)             \
-                            X(CKR_PIN_LEN_RANGE) X(CKR_PIN_EXPIRED) X(CKR_PIN_LOCKED) X(CKR_SESSION_CLOSED)  \
-                                X(CKR_SESSION_COUNT) X(CKR_SESSION_HANDLE_INVALID) X(CKR_SESSION_READ_ONLY)  \
-                                    X(CKR_SESSION_EXISTS) X(CKR_TEMPLATE_INCOMPLETE)                         \
-                                        X(CKR_TEMPLATE_INCONSISTENT) X(CKR_TOKEN_NOT_PRESENT)                \
-                                            X(CKR_TOKEN_NOT_RECOGNIZED) X(CKR_TOKEN_WRITE_PROTECTED)         \
-                                                X(CKR_USER_ALREADY_LOGGED_IN) X(CKR_USER_NOT_LOGGED_IN)      \
-                                                    X(CKR_USER_PIN_NOT_INITIALIZED) X(CKR_USER_TYPE_INVALID) \
-                                                        X(CKR_BUFFER_TOO_SMALL)                              \
-                                                            X(CKR_CRYPTOKI_NOT_INITIALIZED)                  \
-                                                                X(CKR_CRYPTOKI_ALREADY_INITIALIZED)
+    X(CKR_ATTRIBUTE_TYPE_INVALID)                                                                            \
+    X(CKR_ATTRIBUTE_VALUE_INVALID) X(CKR_DATA_INVALID) X(CKR_DATA_LEN_RANGE) X(CKR_DEVICE_ERROR)             \
+        X(CKR_DEVICE_MEMORY) X(CKR_DEVICE_REMOVED) X(CKR_FUNCTION_CANCELED) X(CKR_FUNCTION_NOT_SUPPORTED)    \
+            X(CKR_KEY_HANDLE_INVALID) X(CKR_KEY_SIZE_RANGE) X(CKR_KEY_TYPE_INCONSISTENT)                     \
+                X(CKR_KEY_FUNCTION_NOT_PERMITTED) X(CKR_MECHANISM_INVALID) X(CKR_MECHANISM_PARAM_INVALID)    \
+                    X(CKR_OBJECT_HANDLE_INVALID) X(CKR_OPERATION_ACTIVE) X(CKR_OPERATION_NOT_INITIALIZED)    \
+                        X(CKR_PIN_INCORRECT) X(CKR_PIN_INVALID) X(CKR_PIN_LEN_RANGE) X(CKR_PIN_EXPIRED)      \
+                            X(CKR_PIN_LOCKED) X(CKR_SESSION_CLOSED) X(CKR_SESSION_COUNT)                     \
+                                X(CKR_SESSION_HANDLE_INVALID) X(CKR_SESSION_READ_ONLY) X(CKR_SESSION_EXISTS) \
+                                    X(CKR_TEMPLATE_INCOMPLETE) X(CKR_TEMPLATE_INCONSISTENT)                  \
+                                        X(CKR_TOKEN_NOT_PRESENT) X(CKR_TOKEN_NOT_RECOGNIZED)                 \
+                                            X(CKR_TOKEN_WRITE_PROTECTED) X(CKR_USER_ALREADY_LOGGED_IN)       \
+                                                X(CKR_USER_NOT_LOGGED_IN) X(CKR_USER_PIN_NOT_INITIALIZED)    \
+                                                    X(CKR_USER_TYPE_INVALID) X(CKR_BUFFER_TOO_SMALL)         \
+                                                        X(CKR_CRYPTOKI_NOT_INITIALIZED)                      \
+                                                            X(CKR_CRYPTOKI_ALREADY_INITIALIZED)
 
 const char *cs_ckr_name(CK_RV rv)
 {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "hsm/peek.h"
+#include "hsm/watchdog.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 #include "proxy/ipc/process.h"
@@ -116,7 +117,9 @@ static cs_result on_sign(void *ctx, struct cs_chan *c, const struct cs_msg *m)
     cs_hash(a->row->hash, q.tbs, digest);
     struct cs_span d = cs_span_of(digest, cs_hash_len(a->row->hash));
     struct cs_signature signature;
+    cs_watchdog_arm(CS_WATCHDOG_SIGN_S);
     r = cs_key_sign(&s->token.module, k, a, d, &signature, &why);
+    cs_watchdog_disarm();
     if (!cs_ok(r))
         return sign_unsure(s, m->id, r, &why);
     r = cs_key_verify(a, d, &signature);
@@ -178,8 +181,10 @@ static cs_result lifeline_read(struct cs_signer *s, bool *out_end)
 
 static cs_result reconnect(struct cs_signer *s, struct cs_why *why)
 {
+    cs_watchdog_arm(CS_WATCHDOG_CONNECT_S);
     cs_token_disconnect(&s->token, s->key, s->table.n_keys);
     cs_result r = cs_token_connect(&s->token, s->pin, s->key, s->table.n_keys, why);
+    cs_watchdog_disarm();
     if (cs_is(r, CS_NUM_HSM_PIN))
         return r;
     if (!cs_ok(r)) {

@@ -255,6 +255,55 @@ static void refused_at_start(void **state)
     }
 }
 
+/* Each call of the start fails once, one after the other: the signer refuses to start, naming a
+ * cause, or (where a call is only a hint) serves soundly; it never crashes and never hangs. The third
+ * C_OpenSession is left out: it is libp11's, which then waits for ever (hsm/watchdog.h). */
+static void every_call_of_the_start_fails_once(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *function;
+        unsigned step, max;
+    } rows[] = {
+        { "C_OpenSession", 1, 2 },         { "C_Login", 1, 4 },     { "C_GetSlotList", 1, 20 },
+        { "C_GetMechanismInfo", 1, 20 },   { "C_SignInit", 1, 20 }, { "C_Sign", 1, 20 },
+        { "C_GetAttributeValue", 3, 400 },
+    };
+    CS_AUTO_BUF struct cs_buf tbs = { 0 };
+    struct cs_msg_sign m = request(&tbs, 1, 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        unsigned n_served = 0, nth = 1;
+        for (; nth <= rows[i].max && n_served < 8; nth += rows[i].step) {
+            char rule[100];
+            struct gate g;
+            struct reply r;
+            CS_AUTO_BUF struct cs_buf log = { 0 };
+            (void)snprintf(rule, sizeof rule, "%s %u 1 30", rows[i].function, nth);
+            stage_write(&stage, "rules", rule);
+            gate_start(&g, &stage, &table, "1234", GATE_ALL_GOOD);
+            struct cs_hello h = { CS_IPC_VERSION, g.digest };
+            (void)cs_ok(cs_hello_put(&g.chan, &h));
+            gate_recv(&g, &r);
+            if (r.type == 0) {
+                assert_int_equal(gate_wait(&g), 1);
+                gate_log(&g, &log);
+                if (strstr((const char *)log.at, "\"event\":\"stopped\"") == NULL)
+                    fail_msg("%s: %s", rule, (const char *)log.at);
+                continue;
+            }
+            n_served++;
+            stage_write(&stage, "rules", "");
+            gate_recv(&g, &r);
+            assert_int_equal(r.event.code, CS_HSM_READY);
+            gate_sign(&g, 1, &m, &r);
+            assert_int_equal(r.type, CS_MSG_SIGNED);
+            assert_true(certificate_holds(m.tbs, m.algorithm, r.sig.signature, table.key[1].certificate));
+            assert_int_equal(gate_end(&g), 0);
+        }
+        print_message("%s: %u starts, %u served\n", rows[i].function, (nth - 1) / rows[i].step, n_served);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +314,7 @@ int main(void)
         cmocka_unit_test_setup(refused_pin_is_not_tried_again, no_rules),
         cmocka_unit_test(corrupted_signature_is_quarantine),
         cmocka_unit_test(refused_at_start),
+        cmocka_unit_test(every_call_of_the_start_fails_once),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
