@@ -4,44 +4,71 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define CKR_ROWS(X)                                                                                          \
-    X(CKR_CANCEL)                                                                                            \
-    X(CKR_HOST_MEMORY)                                                                                       \
-    X(CKR_SLOT_ID_INVALID)                                                                                   \
-    X(CKR_GENERAL_ERROR)                                                                                     \
-    X(CKR_FUNCTION_FAILED)                                                                                   \
-    X(CKR_ARGUMENTS_BAD)                                                                                     \
-    X(CKR_ATTRIBUTE_SENSITIVE)                                                                               \
-    X(CKR_ATTRIBUTE_TYPE_INVALID)                                                                            \
-    X(CKR_ATTRIBUTE_VALUE_INVALID) X(CKR_DATA_INVALID) X(CKR_DATA_LEN_RANGE) X(CKR_DEVICE_ERROR)             \
-        X(CKR_DEVICE_MEMORY) X(CKR_DEVICE_REMOVED) X(CKR_FUNCTION_CANCELED) X(CKR_FUNCTION_NOT_SUPPORTED)    \
-            X(CKR_KEY_HANDLE_INVALID) X(CKR_KEY_SIZE_RANGE) X(CKR_KEY_TYPE_INCONSISTENT)                     \
-                X(CKR_KEY_FUNCTION_NOT_PERMITTED) X(CKR_MECHANISM_INVALID) X(CKR_MECHANISM_PARAM_INVALID)    \
-                    X(CKR_OBJECT_HANDLE_INVALID) X(CKR_OPERATION_ACTIVE) X(CKR_OPERATION_NOT_INITIALIZED)    \
-                        X(CKR_PIN_INCORRECT) X(CKR_PIN_INVALID) X(CKR_PIN_LEN_RANGE) X(CKR_PIN_EXPIRED)      \
-                            X(CKR_PIN_LOCKED) X(CKR_SESSION_CLOSED) X(CKR_SESSION_COUNT)                     \
-                                X(CKR_SESSION_HANDLE_INVALID) X(CKR_SESSION_READ_ONLY) X(CKR_SESSION_EXISTS) \
-                                    X(CKR_TEMPLATE_INCOMPLETE) X(CKR_TEMPLATE_INCONSISTENT)                  \
-                                        X(CKR_TOKEN_NOT_PRESENT) X(CKR_TOKEN_NOT_RECOGNIZED)                 \
-                                            X(CKR_TOKEN_WRITE_PROTECTED) X(CKR_USER_ALREADY_LOGGED_IN)       \
-                                                X(CKR_USER_NOT_LOGGED_IN) X(CKR_USER_PIN_NOT_INITIALIZED)    \
-                                                    X(CKR_USER_TYPE_INVALID) X(CKR_BUFFER_TOO_SMALL)         \
-                                                        X(CKR_CRYPTOKI_NOT_INITIALIZED)                      \
-                                                            X(CKR_CRYPTOKI_ALREADY_INITIALIZED)
+#define ROW(name)   \
+    {               \
+        name, #name \
+    }
+static const struct {
+    CK_RV rv;
+    const char *name;
+} ckr_names[] = {
+    ROW(CKR_CANCEL),
+    ROW(CKR_HOST_MEMORY),
+    ROW(CKR_SLOT_ID_INVALID),
+    ROW(CKR_GENERAL_ERROR),
+    ROW(CKR_FUNCTION_FAILED),
+    ROW(CKR_ARGUMENTS_BAD),
+    ROW(CKR_ATTRIBUTE_SENSITIVE),
+    ROW(CKR_ATTRIBUTE_TYPE_INVALID),
+    ROW(CKR_ATTRIBUTE_VALUE_INVALID),
+    ROW(CKR_DATA_INVALID),
+    ROW(CKR_DATA_LEN_RANGE),
+    ROW(CKR_DEVICE_ERROR),
+    ROW(CKR_DEVICE_MEMORY),
+    ROW(CKR_DEVICE_REMOVED),
+    ROW(CKR_FUNCTION_CANCELED),
+    ROW(CKR_FUNCTION_NOT_SUPPORTED),
+    ROW(CKR_KEY_HANDLE_INVALID),
+    ROW(CKR_KEY_SIZE_RANGE),
+    ROW(CKR_KEY_TYPE_INCONSISTENT),
+    ROW(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    ROW(CKR_MECHANISM_INVALID),
+    ROW(CKR_MECHANISM_PARAM_INVALID),
+    ROW(CKR_OBJECT_HANDLE_INVALID),
+    ROW(CKR_OPERATION_ACTIVE),
+    ROW(CKR_OPERATION_NOT_INITIALIZED),
+    ROW(CKR_PIN_INCORRECT),
+    ROW(CKR_PIN_INVALID),
+    ROW(CKR_PIN_LEN_RANGE),
+    ROW(CKR_PIN_EXPIRED),
+    ROW(CKR_PIN_LOCKED),
+    ROW(CKR_SESSION_CLOSED),
+    ROW(CKR_SESSION_COUNT),
+    ROW(CKR_SESSION_HANDLE_INVALID),
+    ROW(CKR_SESSION_READ_ONLY),
+    ROW(CKR_SESSION_EXISTS),
+    ROW(CKR_TEMPLATE_INCOMPLETE),
+    ROW(CKR_TEMPLATE_INCONSISTENT),
+    ROW(CKR_TOKEN_NOT_PRESENT),
+    ROW(CKR_TOKEN_NOT_RECOGNIZED),
+    ROW(CKR_TOKEN_WRITE_PROTECTED),
+    ROW(CKR_USER_ALREADY_LOGGED_IN),
+    ROW(CKR_USER_NOT_LOGGED_IN),
+    ROW(CKR_USER_PIN_NOT_INITIALIZED),
+    ROW(CKR_USER_TYPE_INVALID),
+    ROW(CKR_BUFFER_TOO_SMALL),
+    ROW(CKR_CRYPTOKI_NOT_INITIALIZED),
+    ROW(CKR_CRYPTOKI_ALREADY_INITIALIZED),
+};
 
 const char *cs_ckr_name(CK_RV rv)
 {
     static char other[32];
-    switch (rv) {
-#define X(name) \
-    case name:  \
-        return #name;
-        CKR_ROWS(X)
-#undef X
-    default:
-        (void)snprintf(other, sizeof other, "CKR_0x%lx", rv);
-        return other;
-    }
+    for (size_t i = 0; i < sizeof ckr_names / sizeof *ckr_names; i++)
+        if (ckr_names[i].rv == rv)
+            return ckr_names[i].name;
+    (void)snprintf(other, sizeof other, "CKR_0x%lx", rv);
+    return other;
 }
 
 bool cs_ckr_is_loss(CK_RV rv)

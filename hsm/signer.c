@@ -94,7 +94,9 @@ static cs_result may_sign(struct cs_signer *s, uint64_t seq, const struct cs_msg
 static cs_result sign_unsure(struct cs_signer *s, uint64_t seq, cs_result r, const struct cs_why *why)
 {
     CS_TRY(refuse(s, CS_MSG_SIGN_UNSURE, seq, r, why));
-    return cs_is(r, CS_NUM_HSM) && cs_ckr_is_loss(why->rv) ? lose(s, why) : CS_OK;
+    /* No value at all (libp11 did not pass one on) says nothing good about the session either. */
+    bool rebuild = cs_is(r, CS_NUM_HSM) && (why->rv == CKR_OK || cs_ckr_is_loss(why->rv));
+    return rebuild ? lose(s, why) : CS_OK;
 }
 
 static cs_result on_sign(void *ctx, struct cs_chan *c, const struct cs_msg *m)
@@ -154,8 +156,10 @@ static cs_result on_hello(void *ctx, struct cs_chan *c, const struct cs_msg *m)
     struct cs_hello h;
     if (!cs_ok(cs_hello_get(m->body, &h)) || h.version != CS_IPC_VERSION)
         return CS_ERR(PEER_ERRS);
-    if (!cs_span_eq(cs_sha256_span(&h.subject), cs_sha256_span(&s->digest)))
+    if (!cs_span_eq(cs_sha256_span(&h.subject), cs_sha256_span(&s->digest))) {
+        cs_log(CS_LOG_ERROR, "key-table-differs", "the gate has other keys in its policy than this signer");
         return CS_ERR(CONFIG); /* index i would mean another key to the gate */
+    }
     cs_dispatch_open(s->dispatch, CS_MSG_SIGN);
     CS_TRY(say(s, CS_MSG_HSM_EVENT, 0, CS_HSM_READY, 0, "connected"));
     static const uint8_t ready = CS_LIFELINE_READY;
