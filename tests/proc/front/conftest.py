@@ -3,15 +3,16 @@ import os
 import queue
 import subprocess
 import threading
+import time
 
 import pytest
 
 
 class House:
-    def __init__(self, folder):
+    def __init__(self, folder, front="CS_FRONT", **env):
         self.path = os.path.join(folder, "s")
         self.gate = subprocess.Popen(
-            [os.environ["CS_ECHO_GATE"], os.environ["CS_FRONT"], self.path],
+            [os.environ["CS_ECHO_GATE"], os.environ[front], self.path], env={**os.environ, **env},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.lines = queue.Queue()
         self.log = []
@@ -19,7 +20,10 @@ class House:
                         threading.Thread(target=self._read_err, daemon=True)]
         for t in self.threads:
             t.start()
-        assert self.line() == "ready"
+        first = self.line()
+        self.ready = first == "ready"
+        if not self.ready:
+            self.lines.put(first)  # the front ended before it served
 
     def _read_out(self):
         for line in self.gate.stdout:
@@ -28,6 +32,10 @@ class House:
     def _read_err(self):
         for line in self.gate.stderr:
             self.log.append(line)
+
+    def front_pid(self):
+        with open("/proc/%d/task/%d/children" % (self.gate.pid, self.gate.pid)) as f:
+            return int(f.read().split()[0])
 
     def line(self):
         return self.lines.get(timeout=15)
@@ -39,6 +47,14 @@ class House:
         words = self.line().split()
         assert words[0] == "ok", words
         return {k: int(v) for k, v in (w.split("=") for w in words[1:])}
+
+    def logged(self, text):
+        """Whether a text appears on standard error within a second."""
+        for _ in range(100):
+            if text in "".join(self.log):
+                return True
+            time.sleep(0.01)
+        return False
 
     def exit_code(self):
         """Waits until the front has ended by itself or by an earlier command."""
@@ -59,5 +75,6 @@ class House:
 @pytest.fixture
 def house(tmp_path):
     h = House(str(tmp_path))
+    assert h.ready, "".join(h.log)
     yield h
     h.close()

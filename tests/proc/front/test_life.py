@@ -1,5 +1,6 @@
 """Start, drain and end of the front."""
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -31,7 +32,7 @@ def test_drain_finishes_running_calls(house, word):
         house.say(word)
         assert [f.result() for f in futures] == bodies
         assert house.exit_code() == 0
-    assert '"drain"' in "".join(house.log)
+    assert house.logged('"drain"')
 
 
 def test_drain_takes_no_new_connections(house):
@@ -79,7 +80,7 @@ def test_lifeline_nonsense(house):
 def test_gate_gone(house):
     house.say("hangup")
     assert house.exit_code() == 1
-    assert "gate_lost" in "".join(house.log)
+    assert house.logged("gate_lost")
 
 
 def test_second_answer_ends_the_front(house):
@@ -95,6 +96,21 @@ def test_status_beyond_grpc_ends_the_front(house):
         future = ch.unary_unary(ECHO).future(b"refuse 17", timeout=5)
         assert house.exit_code() == 1
         future.exception()
+
+
+def test_signals_are_the_parents_business(house):
+    for number in (signal.SIGTERM, signal.SIGINT):
+        os.kill(house.front_pid(), number)
+    with open_channel(house) as ch:
+        assert ch.unary_unary(ECHO)(b"x", timeout=5) == b"x"
+
+
+def test_descriptors(house):
+    """Beside the inherited ones only what the event loop needs."""
+    folder = "/proc/%d/fd/" % house.front_pid()
+    kinds = {int(n): os.readlink(folder + n).split(":")[0] for n in os.listdir(folder)}
+    assert {n for n, kind in kinds.items() if kind == "socket"} == {3, 4, 5}
+    assert all(kind in ("anon_inode", "pipe") for n, kind in kinds.items() if n not in (2, 3, 4, 5))
 
 
 @pytest.mark.parametrize("argv", [[], ["0"], ["17"], ["1", "2"], ["x"], ["-1"], ["01"], ["1x"], [""]])
