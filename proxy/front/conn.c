@@ -35,11 +35,10 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 CS_RESULT cs_conn_open(struct cs_front *f, int take_fd)
 {
-    struct cs_conn *c = calloc(1, sizeof *c);
-    if (c == NULL || f->n_conns == CS_FRONT_CONNS_MAX) {
-        free(c);
+    struct cs_conn *c = f->n_conns < CS_FRONT_CONNS_MAX ? calloc(1, sizeof *c) : NULL;
+    if (c == NULL) {
         (void)close(take_fd);
-        return CS_ERR(FULL);
+        return f->n_conns < CS_FRONT_CONNS_MAX ? CS_ERR(NO_MEMORY) : CS_ERR(FULL);
     }
     do
         c->number = ++f->n_conns_ever;
@@ -135,8 +134,10 @@ static bool write_some(struct cs_conn *c)
 {
     for (;;) {
         if (c->out_at == c->out.len) {
-            if (!gather(c))
+            if (!gather(c)) {
+                cs_conn_kill(c, "no memory for frames");
                 return false;
+            }
             if (c->out.len == 0)
                 return true;
         }

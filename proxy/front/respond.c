@@ -119,7 +119,8 @@ void cs_respond_answer(struct cs_stream *s, const struct cs_msg_answer *m)
     s->conn->held_len += s->out.len;
     answered(s);
     if (s->out.failed || s->conn->held_len > CS_FRONT_HELD_MAX_LEN) {
-        cs_conn_kill(s->conn, "the client does not take its answers");
+        cs_conn_kill(s->conn,
+                     s->out.failed ? "no memory for an answer" : "the client does not take its answers");
         return;
     }
     nghttp2_nv nv[] = { FIXED(":status", "200"), FIXED("content-type", "application/grpc+proto"),

@@ -29,15 +29,14 @@ def test_each_allocation(tmp_path):
         if house.ready:
             seen = one_round(house, b"x" * 5000, b"refuse 9")
             assert all(s in (0, 4, 8, 9, 13, 14) for s in seen), (nth, seen)
-            n_failed_calls += seen != [0, 9]
             untouched = seen == [0, 9]
-            if one_round(house, b"after") != [0]:  # one failure leaves a sound front or none
-                n_ended += 1
-                assert house.exit_code() == 1
+            n_failed_calls += not untouched
+            if not untouched and one_round(house, b"after") != [0]:
+                assert house.exit_code() == 1  # one failure leaves a sound front, or none
         else:
             n_ended += 1
             assert house.exit_code() == 1
         house.close()
-        if untouched and nth > 60:
+        if untouched and nth > 15:
             break
     assert n_ended > 0 and n_failed_calls > 0
