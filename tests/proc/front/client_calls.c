@@ -1,4 +1,8 @@
-/* client_calls <socket path>: client/lib against the real front; test_client.py starts both. */
+/*
+ * client_calls <socket path>: client/lib against the real front; test_client.py starts both.
+ * client_calls <socket path> ask: one call, against a server that test_client.py plays; prints the
+ * answer's status or the failure.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -172,11 +176,30 @@ static void lost_connection(void **state)
     cs_client_close(c);
 }
 
+static int ask(void)
+{
+    struct cs_client *c = NULL;
+    struct cs_client_answer a = { 0 };
+    cs_result r = cs_client_open(path, &c, NULL);
+    if (cs_ok(r))
+        r = cs_client_call(c, echo, cs_span_str("x"), 5000, &a);
+    if (cs_ok(r))
+        (void)printf("status=%u response=%zu message=%.*s\n", a.status, a.response.len, (int)a.message.len,
+                     (const char *)a.message.at);
+    else
+        (void)printf("%s\n", cs_result_name(r));
+    cs_client_answer_done(&a);
+    cs_client_close(c);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 2)
+    if (argc < 2)
         return 2;
     path = argv[1];
+    if (argc == 3 && strcmp(argv[2], "ask") == 0)
+        return ask();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers),
         cmocka_unit_test(deadline_is_an_answer),
