@@ -1,5 +1,5 @@
 /*
- * echo_gate <countersign-front> <socket path> [name=value ...]: parent and gate for the real front.
+ * echo_gate <countersign-front> <socket path>: parent and gate for the real front.
  * It listens on the path, starts the front with the descriptors of proxy/ipc/process.h, says "ready"
  * on standard output, and answers each CALL as the first word of its request says:
  *
@@ -11,9 +11,10 @@
  *   describe    method, peer, user agent and milliseconds left, as text
  *   anything    the request itself
  *
- * A cancelled call is answered too, as the messages want. Lines on standard input: "drain" (lifeline),
- * "gatedrain" (message), "cut" (closes the lifeline), "hangup" (closes the gate's channel), "twice"
- * (answers the next call twice), "late" (from now on cancels are ignored), "stats". Each line is
+ * A cancelled call is answered too, as the messages want. Lines on standard input: "drain" (byte on
+ * the lifeline), "nonsense" (another byte), "gatedrain" (message), "cut" (closes the lifeline), "hangup"
+ * (closes the front's channel), "twice" (answers the next call twice), "late" (from now on cancels are
+ * ignored), "deaf" and "hear" (reading from the front stops, goes on), "stats". Each line is
  * acknowledged on standard output. At the end it prints the front's exit code and exits with 0.
  */
 #include <errno.h>
@@ -47,7 +48,7 @@ static struct {
     int lifeline;
     struct pending pending[PENDING_MAX];
     size_t n_pending, n_calls, n_cancels;
-    bool twice, late;
+    bool twice, late, deaf;
 } gate = { .front.fd = -1, .lifeline = -1 };
 
 static void die(const char *what)
@@ -205,6 +206,8 @@ static void obey(const char *line)
         gate.twice = true;
     } else if (strcmp(line, "late\n") == 0) {
         gate.late = true;
+    } else if (strcmp(line, "deaf\n") == 0 || strcmp(line, "hear\n") == 0) {
+        gate.deaf = line[0] == 'd';
     }
     printf("ok calls=%zu cancels=%zu pending=%zu\n", gate.n_calls, gate.n_cancels, gate.n_pending);
     (void)fflush(stdout);
@@ -235,7 +238,7 @@ static void run(void)
                 return;
         }
         struct pollfd p[3] = {
-            { .fd = gate.front.fd, .events = POLLIN },
+            { .fd = gate.front.fd, .events = gate.deaf ? 0 : POLLIN },
             { .fd = gate.lifeline, .events = POLLIN },
             { .fd = input ? 0 : -1, .events = POLLIN },
         };

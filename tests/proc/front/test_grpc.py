@@ -1,5 +1,6 @@
 """The front as a real gRPC client sees it (grpc core)."""
 import os
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -170,3 +171,47 @@ def test_many_connections(house):
             return call(ch, b"%d" % i)
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(one, range(40))) == [b"%d" % i for i in range(40)]
+
+
+def test_gate_that_does_not_read(house, channel):
+    """What waits for it is bounded: status 14 above that, and the waiting calls go on later."""
+    house.say("deaf")
+    method = channel.unary_unary(ECHO)
+    futures = [method.future(bytes([i]) * (1 << 20), timeout=15) for i in range(30)]
+    refused = []
+    for _ in range(200):
+        refused = [f for f in futures if f.done()]
+        if len(refused) >= 14:
+            break
+        time.sleep(0.02)
+    assert 14 <= len(refused) < 20
+    assert all(f.code() == grpc.StatusCode.UNAVAILABLE for f in refused)
+    house.say("hear")
+    for i, f in enumerate(futures):
+        if f not in refused:
+            assert f.result() == bytes([i]) * (1 << 20)
+    assert call(channel, b"after") == b"after"
+
+
+def test_unfinished_requests_are_bounded(channel):
+    """Whole messages without the end of the request, 1 MiB each: 64 are kept."""
+    done = threading.Event()
+
+    def request():
+        yield b"size 1 ".ljust(1 << 20)
+        done.wait(15)
+
+    method = channel.stream_unary(ECHO)
+    futures = [method.future(request(), timeout=15) for _ in range(70)]
+    for _ in range(300):
+        if sum(f.done() for f in futures) >= 6:
+            break
+        time.sleep(0.02)
+    refused = [f for f in futures if f.done()]
+    done.set()
+    assert len(refused) >= 6
+    assert all(f.code() == grpc.StatusCode.RESOURCE_EXHAUSTED for f in refused)
+    for f in futures:  # the kept ones end together, so the gate may refuse some: 16 MiB wait for it
+        if f not in refused:
+            assert f.code() in (grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE)
+    assert call(channel, b"after") == b"after"
