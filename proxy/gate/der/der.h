@@ -83,20 +83,11 @@ bool cs_der_get_tag(struct cs_der *r, uint8_t tag, const char *what, struct cs_d
 /* cs_der_enter reads the next element as cs_der_get_tag and opens its content. */
 bool cs_der_enter(struct cs_der *r, uint8_t tag, const char *what, struct cs_der *inner);
 /* cs_der_inside opens the content of an element already read. */
-static inline struct cs_der cs_der_inside(struct cs_der_input *in, struct cs_span value)
-{
-    return (struct cs_der){ in, value.at, value.len };
-}
+struct cs_der cs_der_inside(struct cs_der_input *in, struct cs_span value);
 /* cs_der_next_is looks ahead. */
-static inline bool cs_der_next_is(const struct cs_der *r, uint8_t tag)
-{
-    return cs_ok(r->in->result) && r->left > 0 && r->at[0] == tag;
-}
+bool cs_der_next_is(const struct cs_der *r, uint8_t tag);
 /* cs_der_more is true while elements are left and nothing failed. */
-static inline bool cs_der_more(const struct cs_der *r)
-{
-    return cs_ok(r->in->result) && r->left > 0;
-}
+bool cs_der_more(const struct cs_der *r);
 /* cs_der_end fails with TBS_FORM when elements are left. */
 bool cs_der_end(struct cs_der *r);
 
