@@ -6,11 +6,6 @@ struct cs_der cs_der_open(struct cs_der_input *in, struct cs_span der, struct cs
     return cs_der_inside(in, der);
 }
 
-struct cs_der cs_der_inside(struct cs_der_input *in, struct cs_span value)
-{
-    return (struct cs_der){ in, value.at, value.len };
-}
-
 bool cs_der_fail(struct cs_der_input *in, cs_result r, const uint8_t *at, const char *what)
 {
     if (!cs_ok(in->result))
@@ -93,16 +88,6 @@ bool cs_der_enter(struct cs_der *r, uint8_t tag, const char *what, struct cs_der
         return false;
     *inner = cs_der_inside(r->in, v.value);
     return true;
-}
-
-bool cs_der_next_is(const struct cs_der *r, uint8_t tag)
-{
-    return cs_ok(r->in->result) && r->left > 0 && r->at[0] == tag;
-}
-
-bool cs_der_more(const struct cs_der *r)
-{
-    return cs_ok(r->in->result) && r->left > 0;
 }
 
 bool cs_der_end(struct cs_der *r)

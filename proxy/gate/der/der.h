@@ -83,11 +83,20 @@ bool cs_der_get_tag(struct cs_der *r, uint8_t tag, const char *what, struct cs_d
 /* cs_der_enter reads the next element as cs_der_get_tag and opens its content. */
 bool cs_der_enter(struct cs_der *r, uint8_t tag, const char *what, struct cs_der *inner);
 /* cs_der_inside opens the content of an element already read. */
-struct cs_der cs_der_inside(struct cs_der_input *in, struct cs_span value);
+static inline struct cs_der cs_der_inside(struct cs_der_input *in, struct cs_span value)
+{
+    return (struct cs_der){ in, value.at, value.len };
+}
 /* cs_der_next_is looks ahead. */
-bool cs_der_next_is(const struct cs_der *r, uint8_t tag);
+static inline bool cs_der_next_is(const struct cs_der *r, uint8_t tag)
+{
+    return cs_ok(r->in->result) && r->left > 0 && r->at[0] == tag;
+}
 /* cs_der_more is true while elements are left and nothing failed. */
-bool cs_der_more(const struct cs_der *r);
+static inline bool cs_der_more(const struct cs_der *r)
+{
+    return cs_ok(r->in->result) && r->left > 0;
+}
 /* cs_der_end fails with TBS_FORM when elements are left. */
 bool cs_der_end(struct cs_der *r);
 

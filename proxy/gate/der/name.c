@@ -1,5 +1,19 @@
 #include "proxy/gate/der/parts.h"
 
+static bool is_directory_string(uint8_t tag)
+{
+    return tag == CS_DER_TELETEX_STRING || tag == CS_DER_PRINTABLE_STRING || tag == CS_DER_UNIVERSAL_STRING ||
+           tag == CS_DER_UTF8_STRING || tag == CS_DER_BMP_STRING;
+}
+
+/* Strings, and the BIT STRING of x500UniqueIdentifier. Others are legal (attribute values are ANY) but
+ * relying parties refuse them already when they decode. */
+static bool is_attribute_value(uint8_t tag)
+{
+    return is_directory_string(tag) || tag == CS_DER_NUMERIC_STRING || tag == CS_DER_IA5_STRING ||
+           tag == CS_DER_BIT_STRING;
+}
+
 bool cs_rdn_read(struct cs_der *rdn, struct cs_attribute *out, uint32_t max, uint32_t *n, uint16_t index)
 {
     if (!cs_der_more(rdn))
@@ -13,6 +27,8 @@ bool cs_rdn_read(struct cs_der *rdn, struct cs_attribute *out, uint32_t max, uin
             !cs_der_get_tag(&attribute, CS_DER_OID, "attribute without its OBJECT IDENTIFIER", &oid) ||
             !cs_der_get(&attribute, &value) || !cs_der_end(&attribute))
             return false;
+        if (!is_attribute_value(value.tag))
+            return cs_der_fail(rdn->in, CS_ERR(TBS_FORM), value.der.at, "attribute value is no string");
         if (*n == max)
             return cs_der_fail(rdn->in, CS_ERR(LIMIT), here, "more attributes than allowed in a Name");
         if (out != NULL)
@@ -63,12 +79,6 @@ static bool other_name_read(struct cs_der *name)
     return cs_der_get_tag(name, CS_DER_OID, "otherName without its OBJECT IDENTIFIER", &v) &&
            cs_der_enter(name, CS_DER_CONTEXT_CONS + 0, "otherName without its value", &explicit) &&
            cs_der_get(&explicit, &v) && cs_der_end(&explicit) && cs_der_end(name);
-}
-
-static bool is_directory_string(uint8_t tag)
-{
-    return tag == CS_DER_TELETEX_STRING || tag == CS_DER_PRINTABLE_STRING || tag == CS_DER_UNIVERSAL_STRING ||
-           tag == CS_DER_UTF8_STRING || tag == CS_DER_BMP_STRING;
 }
 
 static bool directory_string_read(struct cs_der *r, uint8_t tag, const char *what)
