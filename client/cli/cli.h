@@ -1,0 +1,96 @@
+/*
+ * The command `countersign`: a table of commands, each with its own table of options. A command
+ * prints data on standard output and everything else on standard error, asks nothing, and ends with
+ * one of the exit codes below. The streams are given, so that tests run commands inside their process.
+ */
+#ifndef CS_CLIENT_CLI_CLI_H
+#define CS_CLIENT_CLI_CLI_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "client/cli/options.h"
+#include "proxy/base/bytes.h"
+
+#define CS_CLI_VERSION "0.1.0"
+
+/* Stable; scripts branch on them. */
+enum cs_exit {
+    CS_EXIT_DONE = 0,
+    CS_EXIT_REFUSED = 1,     /* the gate refused, or a verification failed */
+    CS_EXIT_USAGE = 2,       /* flags, files, configuration */
+    CS_EXIT_UNREACHABLE = 3, /* proxy, HSM or store cannot be reached */
+};
+
+struct cs_cli {
+    FILE *out, *err;
+    bool colour;   /* out is a terminal and NO_COLOR is not set */
+    bool progress; /* err is a terminal */
+};
+
+struct cs_command {
+    const char *name;       /* "attest domain" */
+    const char *summary;    /* one line */
+    const char *positional; /* how usage names them, or NULL */
+    uint32_t min_positional, max_positional;
+    const struct cs_option *options; /* ends with a row without name */
+    int (*run)(struct cs_cli *cli, const struct cs_args *args);
+};
+
+/* cs_cli_run finds the command in argv[1..], parses its options and runs it; returns the exit code. */
+int cs_cli_run(int argc, const char *const *argv, FILE *out, FILE *err);
+
+/* One row per command; ends with a row without name. */
+extern const struct cs_command cs_commands[];
+
+/* cs_cli_fail prints "countersign: <text>" on err and returns code. */
+int cs_cli_fail(struct cs_cli *cli, enum cs_exit code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* cs_cli_usage is cs_cli_fail with CS_EXIT_USAGE. */
+#define cs_cli_usage(cli, ...) cs_cli_fail(cli, CS_EXIT_USAGE, __VA_ARGS__)
+
+/* cs_cli_json prints a document (taken; NULL means memory ran out) and returns code, or
+ * CS_EXIT_UNREACHABLE when it could not be written. */
+int cs_cli_json(struct cs_cli *cli, json_t *document, int code);
+/* cs_cli_text prints untrusted text, escaped. */
+void cs_cli_text(FILE *out, struct cs_span text);
+
+/* Emphasis on a terminal; empty strings otherwise. */
+const char *cs_cli_bold(const struct cs_cli *cli);
+const char *cs_cli_red(const struct cs_cli *cli);
+const char *cs_cli_green(const struct cs_cli *cli);
+const char *cs_cli_plain(const struct cs_cli *cli);
+
+/* cs_cli_write puts bytes where --out says: a file (0644) or, without it, standard output. */
+int cs_cli_write(struct cs_cli *cli, const struct cs_args *args, struct cs_span bytes);
+
+/* cs_cli_print_json_string is a JSON string of a span's hex; NULL without memory. */
+json_t *cs_cli_hex(struct cs_span bytes);
+
+/* The commands. */
+int cs_cmd_keygen(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_attest_domain(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_attest_caa(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_attest_organization(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_attest_order(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_attest_lint(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_attest_approval(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_attest_cosign(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_attest_show(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_tbs_show(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_tbs_from_csr(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_sign(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_evaluate(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_deposit(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_health(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_ledger_verify(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_ledger_show(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_policy_check(struct cs_cli *cli, const struct cs_args *args);
+
+extern const struct cs_option cs_options_keygen[], cs_options_attest_domain[], cs_options_attest_caa[],
+    cs_options_attest_organization[], cs_options_attest_order[], cs_options_attest_lint[],
+    cs_options_attest_approval[], cs_options_attest_cosign[], cs_options_attest_show[], cs_options_tbs_show[],
+    cs_options_tbs_from_csr[], cs_options_sign[], cs_options_evaluate[], cs_options_deposit[],
+    cs_options_health[], cs_options_ledger_verify[], cs_options_ledger_show[], cs_options_policy_check[];
+
+#endif

@@ -1,0 +1,30 @@
+#include "client/cli/cli.h"
+
+#define ROW(name, summary, positional, min, max, ident)                         \
+    {                                                                           \
+        name, summary, positional, min, max, cs_options_##ident, cs_cmd_##ident \
+    }
+
+const struct cs_command cs_commands[] = {
+    ROW("keygen", "make a key pair that signs statements", NULL, 0, 0, keygen),
+    ROW("attest domain", "sign that an account controls a domain name or IP address", NULL, 0, 0,
+        attest_domain),
+    ROW("attest caa", "sign the result of a CAA check", NULL, 0, 0, attest_caa),
+    ROW("attest organization", "sign the verified subject attributes of an account", NULL, 0, 0,
+        attest_organization),
+    ROW("attest order", "sign a one-shot order: account, key, names, profile", NULL, 0, 0, attest_order),
+    ROW("attest lint", "sign the result of linting one TBS", NULL, 0, 0, attest_lint),
+    ROW("attest approval", "sign a person's decision about an order", NULL, 0, 0, attest_approval),
+    ROW("attest cosign", "add a signature to a signed statement", NULL, 0, 0, attest_cosign),
+    ROW("attest show", "print a signed statement", "FILE", 1, 1, attest_show),
+    ROW("tbs show", "print a TBSCertificate as the gate reads it", "FILE", 1, 1, tbs_show),
+    ROW("tbs from-csr", "build the TBSCertificate of a subscriber certificate", NULL, 0, 0, tbs_from_csr),
+    ROW("sign", "have a TBSCertificate judged and signed", NULL, 0, 0, sign),
+    ROW("evaluate", "have a TBSCertificate judged, nothing signed", NULL, 0, 0, evaluate),
+    ROW("deposit", "deposit evidence before a request", NULL, 0, 0, deposit),
+    ROW("health", "ask the proxy whether it serves", NULL, 0, 0, health),
+    ROW("ledger verify", "prove a ledger file consistent", "FILE", 1, 1, ledger_verify),
+    ROW("ledger show", "print the entries of a ledger file", "FILE", 1, 1, ledger_show),
+    ROW("policy check", "read a policy and say what it allows", "FILE", 1, 1, policy_check),
+    { 0 },
+};

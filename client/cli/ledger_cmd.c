@@ -1,0 +1,193 @@
+#include <inttypes.h>
+
+#include "client/cli/cli.h"
+#include "client/cli/pbjson.h"
+#include "client/cli/tree.h"
+#include "proxy/base/clock.h"
+#include "proxy/ledger/verify.h"
+
+const struct cs_option cs_options_ledger_verify[] = {
+    { "json", NULL, "print JSON", CS_OPT_SWITCH },
+    { 0 },
+};
+
+const struct cs_option cs_options_ledger_show[] = {
+    { "from", "N", "first entry (default 1)", CS_OPT_VALUE },
+    { "to", "N", "last entry (default the last)", CS_OPT_VALUE },
+    { "json", NULL, "print one JSON object per line", CS_OPT_SWITCH },
+    { 0 },
+};
+
+static json_t *when_us(int64_t unix_us)
+{
+    char text[CS_TIME_TEXT_LEN];
+    cs_time_text(unix_us / 1000000, text);
+    return json_string(text);
+}
+
+static json_t *report_of(const struct cs_ledger_report *r)
+{
+    json_t *out =
+        json_pack("{s:b, s:I, s:o, s:I}", "consistent", 1, "entries", (json_int_t)r->n_entries, "root_sha256",
+                  cs_cli_hex(cs_sha256_span(&r->root)), "heads", (json_int_t)r->n_heads);
+    const struct {
+        const char *name;
+        uint64_t n;
+    } counts[] = { { "intents", r->n_intents },  { "signed", r->n_signed },
+                   { "unknown", r->n_unknown },  { "not_signed", r->n_not_signed },
+                   { "open", r->n_open },        { "refusals", r->n_refusals },
+                   { "deposits", r->n_deposits } };
+    for (size_t i = 0; out != NULL && i < sizeof counts / sizeof *counts; i++)
+        json_object_set_new(out, counts[i].name, json_integer((json_int_t)counts[i].n));
+    if (out != NULL && r->n_entries != 0) {
+        json_object_set_new(out, "first_at", when_us(r->first_unix_us));
+        json_object_set_new(out, "last_at", when_us(r->last_unix_us));
+    }
+    return out;
+}
+
+static void show_progress(void *ctx, uint64_t done, uint64_t total)
+{
+    enum { WIDTH = 40 };
+    static const char full[] = "########################################";
+    struct cs_cli *cli = ctx;
+    int filled = total != 0 ? (int)(done * WIDTH / total) : WIDTH;
+    fprintf(cli->err, "\r[%-*.*s] %" PRIu64 " of %" PRIu64, WIDTH, filled, full, done, total);
+    if (done >= total)
+        fputs("\n", cli->err);
+    fflush(cli->err);
+}
+
+/* What an unreadable file means differs from what a contradiction in a readable one means. */
+static int fail(struct cs_cli *cli, bool as_json, const char *path, cs_result r, const struct cs_note *note)
+{
+    bool corrupt = cs_is(r, CS_NUM_STORE_CORRUPT);
+    const char *why = note->text[0] != '\0' ? note->text : cs_result_text(r);
+    enum cs_exit code = corrupt ? CS_EXIT_REFUSED : CS_EXIT_UNREACHABLE;
+    if (as_json && corrupt)
+        (void)cs_cli_json(cli, json_pack("{s:b, s:s}", "consistent", 0, "fault", why), code);
+    return cs_cli_fail(cli, code, "%s: %s", path, why);
+}
+
+int cs_cmd_ledger_verify(struct cs_cli *cli, const struct cs_args *args)
+{
+    const char *path = cs_arg_at(args, NULL, 0);
+    bool as_json = cs_arg_has(args, "json");
+    struct cs_ledger_report report = { 0 };
+    struct cs_note note = { 0 };
+    cs_result r = cs_ledger_verify(path, cli->progress ? show_progress : NULL, cli, &report, &note);
+    if (!cs_ok(r))
+        return fail(cli, as_json, path, r, &note);
+    return cs_cli_data(cli, as_json, report_of(&report), CS_EXIT_DONE);
+}
+
+struct showing {
+    struct cs_cli *cli;
+    bool as_json;
+};
+
+static void print_pair(struct cs_cli *cli, const char *name, const json_t *v);
+
+/* Reasons as "V01 dns:example.com"; other objects as their members; long hex shortened. */
+static void print_items(struct cs_cli *cli, const char *name, const json_t *array)
+{
+    if (strcmp(name, "reasons") != 0) {
+        fprintf(cli->out, " %s=%zu", name, json_array_size(array));
+        return;
+    }
+    fputs(" reasons=", cli->out);
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *reason = json_array_get(array, i);
+        const char *rule = json_string_value(json_object_get(reason, "rule"));
+        const char *subject = json_string_value(json_object_get(reason, "subject"));
+        fputs(i != 0 ? "," : "", cli->out);
+        cs_cli_text(cli->out, cs_span_str(rule != NULL ? rule : "?"));
+        fputs("(", cli->out);
+        cs_cli_text(cli->out, cs_span_str(subject != NULL ? subject : ""));
+        fputs(")", cli->out);
+    }
+}
+
+static void print_members(struct cs_cli *cli, const json_t *object)
+{
+    union { /* jansson's iterator takes no const */
+        const json_t *in;
+        json_t *out;
+    } o = { .in = object };
+    const char *name;
+    json_t *v;
+    json_object_foreach(o.out, name, v) print_pair(cli, name, v);
+}
+
+static void print_pair(struct cs_cli *cli, const char *name, const json_t *v)
+{
+    size_t len = json_string_length(v), name_len = strlen(name);
+    bool is_digest = name_len >= 6 && strcmp(name + name_len - 6, "sha256") == 0;
+    if (json_is_object(v)) {
+        print_members(cli, v);
+    } else if (json_is_array(v)) {
+        print_items(cli, name, v);
+    } else if (json_is_string(v)) {
+        fprintf(cli->out, " %s=", name);
+        if (strcmp(name, "tbs") == 0 || strcmp(name, "signature") == 0)
+            fprintf(cli->out, "%zu octets", len / 4 * 3);
+        else if (is_digest && len > 16)
+            fprintf(cli->out, "%.16s..", json_string_value(v));
+        else
+            cs_cli_text(cli->out, cs_span_of(json_string_value(v), len));
+    } else if (json_is_integer(v)) {
+        fprintf(cli->out, " %s=%" JSON_INTEGER_FORMAT, name, json_integer_value(v));
+    } else {
+        fprintf(cli->out, " %s=%s", name, json_is_true(v) ? "yes" : "no");
+    }
+}
+
+static cs_result show_entry(void *ctx, const Countersign__Ledger__V1__Entry *entry, struct cs_span bytes)
+{
+    const struct showing *s = ctx;
+    char time_text[CS_TIME_TEXT_LEN];
+    (void)bytes;
+    json_t *document = cs_pbjson_write(&entry->base, false);
+    if (document == NULL)
+        return CS_ERR(NO_MEMORY);
+    if (s->as_json) {
+        int written = json_dumpf(document, s->cli->out, JSON_COMPACT | JSON_ENSURE_ASCII);
+        fputs("\n", s->cli->out);
+        json_decref(document);
+        return written == 0 ? CS_OK : CS_ERR(IO);
+    }
+    cs_time_text(entry->time_unix_us / 1000000, time_text);
+    fprintf(s->cli->out, "%8" PRIu64 " %.19s.%06dZ", entry->seq, time_text,
+            (int)(entry->time_unix_us % 1000000));
+    json_object_del(document, "seq");
+    json_object_del(document, "time_unix_us");
+    const char *kind;
+    json_t *body;
+    json_object_foreach(document, kind, body)
+    {
+        fprintf(s->cli->out, " %-9s", kind);
+        print_members(s->cli, body);
+    }
+    fputs("\n", s->cli->out);
+    json_decref(document);
+    return ferror(s->cli->out) ? CS_ERR(IO) : CS_OK;
+}
+
+int cs_cmd_ledger_show(struct cs_cli *cli, const struct cs_args *args)
+{
+    const char *path = cs_arg_at(args, NULL, 0);
+    struct showing s = { cli, cs_arg_has(args, "json") };
+    struct cs_note note = { 0 };
+    uint64_t from, to;
+    cs_result r = cs_arg_number(args, "from", 1, 1, INT64_MAX, &from, &note);
+    if (cs_ok(r))
+        r = cs_arg_number(args, "to", 0, 1, INT64_MAX, &to, &note);
+    if (cs_ok(r) && to != 0 && to < from) {
+        cs_note_set(&note, "--to: before --from");
+        r = CS_ERR(ARGUMENT);
+    }
+    if (!cs_ok(r))
+        return cs_cli_usage(cli, "%s", note.text);
+    r = cs_ledger_each(path, from, to, show_entry, &s, &note);
+    return cs_ok(r) ? CS_EXIT_DONE : fail(cli, false, path, r, &note);
+}

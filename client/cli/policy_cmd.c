@@ -1,0 +1,139 @@
+#include <stdio.h>
+
+#include "client/cli/cli.h"
+#include "client/cli/keys.h"
+#include "client/cli/pbjson.h"
+#include "client/cli/tree.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/io.h"
+#include "proxy/ipc/messages.h"
+#include "proxy/policy/policy.h"
+
+const struct cs_option cs_options_policy_check[] = {
+    { "json", NULL, "print JSON", CS_OPT_SWITCH },
+    { 0 },
+};
+
+static json_t *text(struct cs_span s)
+{
+    return json_stringn(s.len != 0 ? (const char *)s.at : "", s.len);
+}
+
+static json_t *when(int64_t unix_s)
+{
+    char out[CS_TIME_TEXT_LEN];
+    cs_time_text(unix_s, out);
+    return json_string(out);
+}
+
+/* The names of the bits 1 << value that are set. */
+static json_t *names_of_bits(uint64_t bits, const char *(*name)(int))
+{
+    json_t *all = json_array();
+    for (int i = 0; i < 64; i++)
+        if (bits >> i & 1)
+            json_array_append_new(all, json_string(name(i)));
+    return all;
+}
+
+static const char *algorithm_name(int a)
+{
+    return cs_algorithm_name((enum cs_algorithm)a);
+}
+
+static json_t *purposes_of(uint32_t bits)
+{
+    json_t *all = json_array();
+    for (uint32_t bit = 1; bit != 0; bit <<= 1)
+        if (bits & bit)
+            json_array_append_new(all, json_string(cs_purpose_name(bit)));
+    return all;
+}
+
+static json_t *methods_of(const struct cs_method_set *set)
+{
+    json_t *all = json_array();
+    for (int m = 0; m < 192; m++)
+        if (cs_method_set_has(set, m))
+            json_array_append_new(all, json_string(cs_method_name(m)));
+    return all;
+}
+
+static json_t *issuer_of(const struct cs_issuer *i)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", text(i->id), "key_uri",
+                     text(i->key_uri), "ski", cs_cli_hex(i->ski), "not_before", when(i->not_before_unix_s),
+                     "not_after", when(i->not_after_unix_s), "purposes", purposes_of(i->purposes),
+                     "algorithms", names_of_bits(i->algorithms, algorithm_name), "profiles",
+                     names_of_bits(i->profiles, cs_profile_name));
+}
+
+static json_t *attester_of(const struct cs_attester *a)
+{
+    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name", text(a->name), "algorithm",
+                     cs_attester_algorithm_name(a->algorithm), "spki_sha256",
+                     cs_cli_hex(cs_sha256_span(&a->spki_sha256)), "roles",
+                     names_of_bits(a->roles, cs_role_name), "methods", methods_of(&a->methods), "not_before",
+                     when(a->not_before_unix_s), "not_after", when(a->not_after_unix_s), "person",
+                     text(a->person));
+}
+
+/* Bits of cs_client.rpcs. */
+static const char *rpc_name(int method)
+{
+    static const char *const names[CS_METHOD_COUNT] = {
+#define X(id, service, method) [CS_METHOD_##id] = method,
+        CS_METHODS(X)
+#undef X
+    };
+    return method > 0 && method < CS_METHOD_COUNT ? names[method] : "?";
+}
+
+static json_t *client_of(const struct cs_policy *p, const struct cs_client *c)
+{
+    json_t *issuers = json_array();
+    for (uint32_t i = 0; i < p->n_issuers; i++)
+        if (c->issuers >> i & 1)
+            json_array_append_new(issuers, text(p->issuer[i].id));
+    return json_pack("{s:o, s:o, s:I, s:o, s:o}", "name", text(c->name), "api_version", text(c->api_version),
+                     "uid", (json_int_t)c->uid, "rpcs", names_of_bits(c->rpcs, rpc_name), "issuers", issuers);
+}
+
+static json_t *document_of(const struct cs_policy *p)
+{
+    json_t *issuers = json_array(), *attesters = json_array(), *clients = json_array();
+    for (uint32_t i = 0; i < p->n_issuers; i++)
+        json_array_append_new(issuers, issuer_of(&p->issuer[i]));
+    for (uint32_t i = 0; i < p->n_attesters; i++)
+        json_array_append_new(attesters, attester_of(&p->attester[i]));
+    for (uint32_t i = 0; i < p->n_clients; i++)
+        json_array_append_new(clients, client_of(p, &p->client[i]));
+    return json_pack("{s:o, s:I, s:o, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o, s:o}", "policy_sha256",
+                     cs_cli_hex(cs_sha256_span(&p->digest)), "version", (json_int_t)p->version, "deployment",
+                     text(p->deployment), "limits", "max_validity_s", (json_int_t)p->limits.max_validity_s,
+                     "max_domain_age_s", (json_int_t)p->limits.max_domain_age_s, "max_identity_age_s",
+                     (json_int_t)p->limits.max_identity_age_s, "clock_skew_s",
+                     (json_int_t)p->limits.clock_skew_s, "organization_signers",
+                     (json_int_t)p->limits.organization_signers, "issuers", issuers, "attesters", attesters,
+                     "clients", clients);
+}
+
+int cs_cmd_policy_check(struct cs_cli *cli, const struct cs_args *args)
+{
+    const char *path = cs_arg_at(args, NULL, 0);
+    bool as_json = cs_arg_has(args, "json");
+    struct cs_note note = { 0 };
+    CS_AUTO_BUF struct cs_buf document = { 0 };
+    struct cs_policy *policy = NULL;
+    if (!cs_ok(cs_read_file(path, CS_POLICY_MAX_LEN, &document, &note)))
+        return cs_cli_usage(cli, "%s", note.text);
+    cs_result r = cs_policy_load(cs_buf_span(&document), &policy, &note);
+    if (!cs_ok(r)) {
+        if (as_json)
+            cs_cli_json(cli, json_pack("{s:b, s:s}", "acceptable", 0, "fault", note.text), CS_EXIT_USAGE);
+        return cs_cli_usage(cli, "%s: %s", path, note.text);
+    }
+    json_t *out = document_of(policy);
+    cs_policy_free(policy);
+    return cs_cli_data(cli, as_json, out, CS_EXIT_DONE);
+}
