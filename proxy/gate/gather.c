@@ -1,0 +1,265 @@
+#include "proxy/gate/gather.h"
+
+#include "proto/canonical.h"
+#include "proxy/base/clock.h"
+#include "proxy/gate/deposit_key.h"
+
+enum { DEPOSITS_PER_KEY = 32, OBJECTIONS_PER_ORDER = 4 /* one suffices */ };
+
+struct gathering {
+    struct cs_gate *gate;
+    const struct cs_call *call;
+    struct cs_case *c;
+    struct cs_evidence_context context;
+};
+
+CS_RESULT cs_evidence_is_unique(struct cs_gate *g, const struct cs_evidence *earlier, size_t n,
+                                const struct cs_evidence *e, struct cs_verdict *v)
+{
+    bool known;
+    struct cs_sha256 payload;
+    struct cs_span id = cs_proto_span(e->statement->header->statement_id);
+    CS_TRY(cs_ledger_statement_get(g->ledger, id, &known, &payload));
+    if (known && memcmp(&payload, &e->payload_sha256, sizeof payload) != 0)
+        cs_verdict_add(v, CS_RULE_E06, e->label, cs_show_hex(v->arena, id),
+                       "an id that no other statement has used");
+    for (size_t i = 0; i < n; i++)
+        if (cs_span_eq(id, cs_proto_span(earlier[i].statement->header->statement_id)) &&
+            memcmp(&earlier[i].payload_sha256, &e->payload_sha256, sizeof e->payload_sha256) != 0)
+            cs_verdict_add(v, CS_RULE_E06, e->label, cs_show_hex(v->arena, id), "an id other than that of %s",
+                           earlier[i].label);
+    return CS_OK;
+}
+
+static bool already_there(const struct cs_facts *f, const struct cs_sha256 *digest)
+{
+    for (uint32_t i = 0; i < f->n_evidence; i++)
+        if (memcmp(&f->evidence[i].digest, digest, sizeof *digest) == 0)
+            return true;
+    return false;
+}
+
+static CS_RESULT gather_inline(struct gathering *w, const struct cs_ask *ask)
+{
+    struct cs_arena *arena = w->call->arena;
+    struct cs_facts *f = &w->c->facts;
+    for (size_t i = 0; i < ask->n_evidence; i++) {
+        struct cs_span envelope;
+        CS_TRY(cs_proto_pack(&ask->evidence[i]->base, arena, &envelope));
+        struct cs_sha256 digest = cs_sha256(envelope);
+        if (already_there(f, &digest))
+            continue;
+        bool admitted;
+        struct cs_evidence *e = &f->evidence[f->n_evidence];
+        const char *label = cs_arena_printf(arena, "evidence[%zu]", i);
+        CS_TRY(cs_evidence_admit(&w->context, envelope, label, arena, &w->c->verdict, &admitted, e));
+        if (!admitted)
+            continue;
+        CS_TRY(cs_evidence_is_unique(w->gate, f->evidence, f->n_evidence, e, &w->c->verdict));
+        f->n_evidence++;
+    }
+    return CS_OK;
+}
+
+/* A rejection outlives its own expiry: judged as on the last second it was live. */
+static int64_t time_to_judge_at(struct cs_arena *arena, struct cs_span envelope, int64_t now_unix_s)
+{
+    const ProtobufCMessage *m;
+    if (!cs_ok(cs_proto_unpack(&countersign__v1__envelope__descriptor, envelope, arena, &m)))
+        return now_unix_s;
+    struct cs_span payload = cs_proto_span(((const Countersign__V1__Envelope *)m)->payload);
+    if (!cs_ok(cs_proto_unpack(&countersign__v1__statement__descriptor, payload, arena, &m)))
+        return now_unix_s;
+    const Countersign__V1__Statement *s = (const Countersign__V1__Statement *)m;
+    int64_t last = s->header != NULL ? s->header->expires_at_unix_s - 1 : now_unix_s;
+    return last < now_unix_s ? last : now_unix_s;
+}
+
+/* Deposits were verified when they came, but the policy may have changed since: they are admitted
+ * anew (the cache makes that cheap), and those that no longer count are left out silently. */
+static CS_RESULT gather_deposits(struct gathering *w, enum cs_deposit_tag tag, struct cs_span account,
+                                 struct cs_span value)
+{
+    uint32_t max = tag == CS_DEPOSIT_OBJECTION ? OBJECTIONS_PER_ORDER : DEPOSITS_PER_KEY;
+    struct cs_arena *arena = w->call->arena;
+    struct cs_facts *f = &w->c->facts;
+    struct cs_deposit_key key;
+    struct cs_sha256 *digest;
+    uint32_t n;
+    CS_TRY(cs_deposit_key(tag, account, value, &key));
+    CS_TRY(cs_ledger_deposit_find(w->gate->ledger, cs_deposit_key_span(&key), f->now_unix_s, max, arena,
+                                  &digest, &n));
+    for (uint32_t i = 0; i < n && f->n_evidence < CS_FACTS_EVIDENCE_MAX; i++) {
+        if (already_there(f, &digest[i]))
+            continue;
+        struct cs_span envelope;
+        CS_TRY(cs_ledger_evidence_get(w->gate->ledger, &digest[i], arena, &envelope));
+        struct cs_evidence_context context = w->context;
+        if (tag == CS_DEPOSIT_OBJECTION)
+            context.now_unix_s = time_to_judge_at(arena, envelope, context.now_unix_s);
+        bool admitted;
+        struct cs_verdict ignored = { .arena = arena };
+        struct cs_evidence *e = &f->evidence[f->n_evidence];
+        const char *label =
+            cs_arena_printf(arena, "deposit %.16s", cs_show_hex(arena, cs_sha256_span(&digest[i])));
+        CS_TRY(cs_evidence_admit(&context, envelope, label, arena, &ignored, &admitted, e));
+        if (!admitted)
+            continue;
+        e->deposited = true;
+        f->n_evidence++;
+    }
+    return CS_OK;
+}
+
+/* Walks a name and its parents down to two labels: evidence for a parent may cover child names. */
+static CS_RESULT gather_domain(struct gathering *w, struct cs_span account, struct cs_span name)
+{
+    if (name.len > 2 && name.at[0] == '*' && name.at[1] == '.')
+        name = cs_span_of(name.at + 2, name.len - 2);
+    uint8_t *lower = cs_arena_copy(w->call->arena, name);
+    if (lower == NULL)
+        return CS_ERR(NO_MEMORY);
+    for (size_t i = 0; i < name.len; i++)
+        if (lower[i] >= 'A' && lower[i] <= 'Z')
+            lower[i] = (uint8_t)(lower[i] + ('a' - 'A'));
+    struct cs_span left = cs_span_of(lower, name.len);
+    while (left.len != 0 && left.len <= 253) {
+        CS_TRY(gather_deposits(w, CS_DEPOSIT_DOMAIN, account, left));
+        const uint8_t *dot = memchr(left.at, '.', left.len);
+        if (dot == NULL)
+            break;
+        size_t drop = (size_t)(dot - left.at) + 1;
+        left = cs_span_of(left.at + drop, left.len - drop);
+        if (memchr(left.at, '.', left.len) == NULL)
+            break;
+    }
+    return CS_OK;
+}
+
+static CS_RESULT gather_account(struct gathering *w, struct cs_span account)
+{
+    const struct cs_tbs *t = w->c->tbs;
+    CS_TRY(gather_deposits(w, CS_DEPOSIT_ORGANIZATION, account, (struct cs_span){ 0 }));
+    for (uint32_t i = 0; i < t->n_names; i++) {
+        if (t->name[i].tag == CS_SAN_DNS)
+            CS_TRY(gather_domain(w, account, t->name[i].value));
+        else if (t->name[i].tag == CS_SAN_IP && (t->name[i].value.len == 4 || t->name[i].value.len == 16))
+            CS_TRY(gather_deposits(w, CS_DEPOSIT_IP, account, t->name[i].value));
+    }
+    return CS_OK;
+}
+
+static void use_fact(const struct cs_use *use, struct cs_use_fact *out)
+{
+    *out = (struct cs_use_fact){
+        .precertificate = use->precertificate_seq != 0,
+        .certificate = use->certificate_seq != 0,
+        .pair_sha256 = use->pair_sha256,
+    };
+}
+
+static CS_RESULT gather_uses(struct gathering *w)
+{
+    struct cs_facts *f = &w->c->facts;
+    struct cs_use use;
+    CS_TRY(cs_ledger_serial_get(w->gate->ledger, f->issuer->id, f->tbs->serial, &use));
+    use_fact(&use, &f->serial_use);
+    for (uint32_t i = 0; i < f->n_orders; i++) {
+        const Countersign__V1__Statement *s = f->evidence[f->order[i].evidence].statement;
+        CS_TRY(cs_ledger_order_get(w->gate->ledger, cs_proto_span(s->header->account),
+                                   cs_proto_span(s->order->order_id), &use));
+        use_fact(&use, &f->order[i].use);
+    }
+    return CS_OK;
+}
+
+static CS_RESULT gather_stored(struct gathering *w, const struct cs_ask *ask)
+{
+    const struct cs_span none = { 0 };
+    struct cs_facts *f = &w->c->facts;
+    if (ask->order_id.len != 0)
+        CS_TRY(gather_deposits(w, CS_DEPOSIT_ORDER_OF_ID, none, ask->order_id));
+    CS_TRY(gather_deposits(w, CS_DEPOSIT_ORDER_OF_KEY, none, cs_sha256_span(&f->spki_sha256)));
+    CS_TRY(gather_deposits(w, CS_DEPOSIT_LINT, none, cs_sha256_span(&f->tbs_sha256)));
+    cs_facts_find_orders(f);
+    /* objections first and approvals last: whatever the bound on evidence leaves out, it is never what
+     * stops an order */
+    static const enum cs_deposit_tag passes[] = { CS_DEPOSIT_OBJECTION, CS_DEPOSIT_DOMAIN,
+                                                  CS_DEPOSIT_APPROVAL };
+    for (size_t pass = 0; pass < sizeof passes / sizeof *passes; pass++)
+        for (uint32_t i = 0; i < f->n_orders; i++) {
+            const Countersign__V1__Statement *s = f->evidence[f->order[i].evidence].statement;
+            struct cs_span account = cs_proto_span(s->header->account);
+            if (passes[pass] == CS_DEPOSIT_DOMAIN)
+                CS_TRY(gather_account(w, account));
+            else
+                CS_TRY(gather_deposits(w, passes[pass], account, cs_proto_span(s->order->order_id)));
+        }
+    return CS_OK;
+}
+
+CS_RESULT cs_case_judge(struct cs_gate *g, const struct cs_call *call, const struct cs_ask *ask,
+                        struct cs_case *out)
+{
+    struct cs_arena *arena = call->arena;
+    *out = (struct cs_case){ .verdict = { .arena = arena } };
+    struct cs_facts *f = &out->facts;
+    struct cs_ledger_head head;
+    cs_ledger_head_get(g->ledger, &head);
+    int64_t now_unix_us = cs_clock_unix_us();
+    f->now_unix_s = now_unix_us / 1000000;
+    f->policy = g->policy;
+    f->client = call->client;
+    f->order_id = ask->order_id;
+    f->ledger_ready = !g->ledger_failed && now_unix_us >= head.last_unix_us;
+
+    const struct cs_issuer *issuer = cs_policy_issuer(g->policy, ask->issuer);
+    size_t index = issuer != NULL ? (size_t)(issuer - g->policy->issuer) : 0;
+    if (issuer == NULL || (call->client->issuers >> index & 1) == 0) {
+        cs_verdict_add(&out->verdict, CS_RULE_N02, "issuer", cs_show_text(arena, ask->issuer),
+                       "an issuer that the policy lists for client %s",
+                       cs_show_text(arena, call->client->name));
+        return CS_OK; /* a stranger to the issuer learns nothing else */
+    }
+    f->issuer = issuer;
+    if (ask->tbs.len > CS_TBS_MAX_LEN) {
+        cs_verdict_add(&out->verdict, CS_RULE_T01, "tbs", cs_arena_printf(arena, "%zu octets", ask->tbs.len),
+                       "at most %d octets", CS_TBS_MAX_LEN);
+        out->malformed = true;
+        return CS_OK;
+    }
+    struct cs_tbs *tbs = cs_arena_get(arena, sizeof *tbs);
+    f->evidence = cs_arena_get(arena, (CS_FACTS_EVIDENCE_MAX + 1) * sizeof *f->evidence);
+    if (tbs == NULL || f->evidence == NULL)
+        return CS_ERR(NO_MEMORY);
+    struct cs_der_fault fault = { 0 };
+    cs_result parsed = cs_tbs_parse(ask->tbs, tbs, &fault);
+    if (!cs_ok(parsed)) {
+        cs_verdict_add(&out->verdict, CS_RULE_T01,
+                       fault.where != NULL && fault.where[0] != '\0'
+                           ? cs_arena_printf(arena, "tbs.%s", fault.where)
+                           : "tbs",
+                       cs_arena_printf(arena, "at octet %zu: %s", fault.offset,
+                                       fault.what != NULL ? fault.what : cs_result_text(parsed)),
+                       "strict DER of a TBSCertificate");
+        out->malformed = true;
+        return CS_OK;
+    }
+    out->tbs = tbs;
+    f->tbs = tbs;
+    CS_TRY(cs_facts_of_tbs(f, tbs));
+
+    struct gathering w = { .gate = g, .call = call, .c = out };
+    w.context =
+        (struct cs_evidence_context){ .policy = g->policy, .now_unix_s = f->now_unix_s, .cache = g->cache };
+    CS_TRY(gather_inline(&w, ask));
+    CS_TRY(gather_stored(&w, ask));
+    CS_TRY(gather_uses(&w));
+    uint32_t order;
+    CS_TRY(cs_judge(f, &out->verdict, &order));
+    if (order != UINT32_MAX)
+        out->order = f->evidence[order].statement;
+    if (out->verdict.overflow)
+        return CS_ERR(NO_MEMORY);
+    return CS_OK;
+}

@@ -1,0 +1,36 @@
+/*
+ * Gather: everything a verdict rests on, from the request, the store and the ledger, and the verdict
+ * itself. Sign and Evaluate differ only in what they do afterwards: one decision for both (P-ONEDOOR).
+ */
+#ifndef CS_GATE_GATHER_H
+#define CS_GATE_GATHER_H
+
+#include "proxy/gate/gate.h"
+#include "proxy/gate/rules/judge.h"
+
+/* What is asked, as SignCertificate and EvaluateCertificate both carry it. */
+struct cs_ask {
+    struct cs_span issuer, tbs, order_id;
+    size_t n_evidence;
+    Countersign__V1__Envelope *const *evidence;
+};
+
+/* One judged case. Lives in the call's arena. */
+struct cs_case {
+    struct cs_tbs *tbs; /* NULL when the bytes are no TBS */
+    struct cs_facts facts;
+    struct cs_verdict verdict;
+    const Countersign__V1__Statement *order; /* the verdict rests on it; NULL without one */
+    bool malformed;                          /* the TBS could not be read: INVALID_ARGUMENT */
+};
+
+/* cs_case_judge fills *out. A failure result means it could not be judged: memory or ledger. */
+CS_RESULT cs_case_judge(struct cs_gate *g, const struct cs_call *call, const struct cs_ask *ask,
+                        struct cs_case *out);
+
+/* cs_evidence_is_unique adds E06 when the statement id is bound to another payload in the ledger or
+ * among the n earlier envelopes of the same request. */
+CS_RESULT cs_evidence_is_unique(struct cs_gate *g, const struct cs_evidence *earlier, size_t n,
+                                const struct cs_evidence *e, struct cs_verdict *v);
+
+#endif
