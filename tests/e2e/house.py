@@ -1,0 +1,501 @@
+"""A whole countersign in a folder: a SoftHSM token, attesters, a policy and the running daemon.
+
+The evidence and the TBSs are made here with python3-cryptography and protoc's Python code: a second
+implementation of everything that a customer of the gate has to produce. COUNTERSIGN_BIN names the
+folder with the programs, COUNTERSIGN_PROTO the folder with the generated Python modules.
+"""
+import base64
+import datetime
+import hashlib
+import ipaddress
+import os
+import pathlib
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+
+BIN = pathlib.Path(os.environ["COUNTERSIGN_BIN"])
+sys.path.insert(0, os.environ["COUNTERSIGN_PROTO"])
+MODULE = os.environ.get("COUNTERSIGN_PKCS11_MODULE", "/usr/lib/softhsm/libsofthsm2.so")
+
+from countersign.v1 import (  # noqa: E402
+    approval_pb2, common_pb2, domain_control_pb2, envelope_pb2, evidence_service_pb2, order_pb2,
+    organization_identity_pb2, signing_service_pb2, statement_pb2, verdict_pb2)
+from google.rpc import status_pb2  # noqa: E402
+
+PAYLOAD_TYPE = "application/vnd.countersign.attestation.v1+protobuf"
+DEPLOYMENT = "ca.example/test"
+RULESET = b"tls-br-2.3.0"
+DAY = 86400
+POLICY_OIDS = {
+    "dv": "2.23.140.1.2.1", "ov": "2.23.140.1.2.2", "iv": "2.23.140.1.2.3", "ev": "2.23.140.1.1"}
+PROFILES = {
+    "dv": common_pb2.PROFILE_DOMAIN_VALIDATED, "iv": common_pb2.PROFILE_INDIVIDUAL_VALIDATED,
+    "ov": common_pb2.PROFILE_ORGANIZATION_VALIDATED, "ev": common_pb2.PROFILE_EXTENDED_VALIDATION}
+
+
+def pae(payload_type, body):
+    """DSSE pre-authentication encoding."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body)
+
+
+class Attester:
+    """One key of the policy, and how it signs statements."""
+
+    def __init__(self, name, roles, algorithm="ed25519", methods=()):
+        self.name, self.roles, self.algorithm, self.methods = name, roles, algorithm, methods
+        self.key = (ed25519.Ed25519PrivateKey.generate() if algorithm == "ed25519"
+                    else ec.generate_private_key(ec.SECP256R1()))
+
+    def pem(self):
+        return self.key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+
+    def private_pem(self):
+        return self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+    def signature(self, payload, payload_type=PAYLOAD_TYPE):
+        message = pae(payload_type, payload)
+        if self.algorithm == "ed25519":
+            return self.key.sign(message)
+        return self.key.sign(message, ec.ECDSA(hashes.SHA256()))
+
+    def envelope(self, statement, cosigners=()):
+        payload = statement.SerializeToString()
+        e = envelope_pb2.Envelope(payload=payload, payload_type=PAYLOAD_TYPE)
+        for signer in (self, *cosigners):
+            e.signatures.add(sig=signer.signature(payload))
+        return e
+
+
+def policy_text(house):
+    def block(text, indent):
+        return "".join(" " * indent + line + "\n" for line in text.strip().splitlines())
+
+    out = [f"schema: countersign-policy-v1\nversion: 1\ndeployment: {DEPLOYMENT}\nissuers:\n"]
+    for issuer in house.issuers:
+        out.append(f"  - id: {issuer.id}\n    certificate: |\n{block(issuer.pem, 6)}"
+                   f"    key: \"{issuer.uri}\"\n    purposes: [leaf]\n"
+                   f"    algorithms: [{', '.join(issuer.algorithms)}]\n    profiles: [dv, iv, ov, ev]\n")
+    out.append("attesters:\n")
+    for a in house.attesters.values():
+        out.append(f"  - name: {a.name}\n    public_key: |\n{block(a.pem(), 6)}    algorithm: {a.algorithm}\n"
+                   f"    roles: [{', '.join(a.roles)}]\n")
+        if a.methods:
+            out.append(f"    methods: [{', '.join(a.methods)}]\n")
+        out.append("    not_before: 2026-01-01T00:00:00Z\n    not_after: 2036-01-01T00:00:00Z\n")
+    out.append("clients:\n")
+    for name, version, uid, rpcs in house.clients:
+        out.append(f"  - name: {name}\n    api_version: \"{version}\"\n    uid: {uid}\n"
+                   f"    rpcs: [{', '.join(rpcs)}]\n"
+                   f"    issuers: [{', '.join(i.id for i in house.issuers)}]\n")
+    return "".join(out)
+
+
+class Issuer:
+    """An issuing key on the token and its (test) CA certificate."""
+
+    def __init__(self, identifier, key_type, algorithms, key_id):
+        self.id, self.key_type, self.algorithms, self.key_id = identifier, key_type, algorithms, key_id
+        self.uri = f"pkcs11:token=countersign-test;object={identifier};type=private"
+        self.pem = self.certificate = None
+
+
+class House:
+    ISSUERS = (("ec", "ec-p256", ["ecdsa-sha256"], "01"), ("rsa", "rsa-2048", ["rsa-sha256"], "02"))
+    METHODS = ("dcv_dns_change", "dcv_acme_http_01", "dcv_acme_tls_alpn_01", "dcv_constructed_email",
+               "ipcv_acme_http_01", "ipcv_acme_tls_alpn_01")
+    ALL_RPCS = ("SignCertificate", "EvaluateCertificate", "DepositEvidence", "Check")
+
+    def __init__(self, signers=2, issuers=None, clients=None, keep=False):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="countersign-"))
+        self.keep, self.n_signers, self.process = keep, signers, None
+        self.clients = clients or [("api", "v2", os.getuid(), self.ALL_RPCS)]
+        self.attesters = {a.name: a for a in (
+            Attester("dcv-1", ["validation-system"], methods=self.METHODS),
+            Attester("orders", ["order-authority"], "ecdsa-p256-sha256"),
+            Attester("vetting-1", ["vetting-specialist"]),
+            Attester("vetting-2", ["vetting-specialist"]),
+            Attester("lint", ["lint-service"]),
+            Attester("ra-1", ["ra-officer"]),
+            Attester("ra-2", ["ra-officer"]))}
+        self.issuers = [Issuer(*row) for row in (issuers or self.ISSUERS)]
+        self.env = dict(os.environ, SOFTHSM2_CONF=str(self.dir / "softhsm2.conf"))
+        self.socket = self.dir / "api.sock"
+        self.ledger = self.dir / "ledger.db"
+        self._make_token()
+        self.write_policy()
+
+    # -- set-up -------------------------------------------------------------------------------
+
+    def _tool(self, *args):
+        subprocess.run([BIN / "countersign-token", *args], env=self.env, check=True, stdout=subprocess.DEVNULL)
+
+    def _make_token(self):
+        (self.dir / "tokens").mkdir()
+        (self.dir / "softhsm2.conf").write_text(
+            f"directories.tokendir = {self.dir}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
+        for name in ("pin", "so-pin"):
+            (self.dir / name).write_text(secrets.token_hex(8))
+            (self.dir / name).chmod(0o600)
+        common = ["--module", MODULE, "--pin-file", self.dir / "pin"]
+        self._tool("init", *common, "--so-pin-file", self.dir / "so-pin", "--token-label", "countersign-test")
+        for issuer in self.issuers:
+            self._tool("keygen", *common, "--token-label", "countersign-test", "--key-label", issuer.id,
+                       "--id", issuer.key_id, "--type", issuer.key_type)
+            out = self.dir / f"{issuer.id}.pem"
+            self._tool("self-signed", *common, "--key", issuer.uri, "--subject",
+                       f"/C=XX/O=Countersign Test/CN=Test issuing CA {issuer.id}", "--days", "3650",
+                       "--out", out, "--test-ca")
+            issuer.pem = out.read_text()
+            issuer.certificate = x509.load_pem_x509_certificate(issuer.pem.encode())
+
+    def write_policy(self):
+        (self.dir / "policy.yaml").write_text(policy_text(self))
+        (self.dir / "countersignd.yaml").write_text(
+            f"policy: policy.yaml\nlisten:\n  - unix: api.sock\n    mode: \"0666\"\nledger: ledger.db\n"
+            f"witness_dir: witness\nsigners: {self.n_signers}\ntoken:\n  module: {MODULE}\n  pin_file: pin\n"
+            f"  environment:\n    SOFTHSM2_CONF: {self.dir}/softhsm2.conf\nlibexec: {BIN}\n")
+        (self.dir / "witness").mkdir(exist_ok=True)
+
+    def issuer(self, identifier):
+        return next(i for i in self.issuers if i.id == identifier)
+
+    # -- the daemon ---------------------------------------------------------------------------
+
+    def start(self, wait_s=60):
+        self.log = open(self.dir / "log", "ab")
+        self.process = subprocess.Popen(
+            [BIN / "countersignd", "--config", self.dir / "countersignd.yaml"], stdin=subprocess.DEVNULL,
+            stdout=self.log, stderr=self.log, env={"PATH": os.environ["PATH"]})
+        deadline = time.monotonic() + wait_s
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"countersignd ended with {self.process.returncode}:\n{self.log_text()}")
+            if self.socket.exists() and self.is_serving():
+                return self
+            time.sleep(0.05)
+        raise RuntimeError(f"countersignd is not serving:\n{self.log_text()}")
+
+    def is_serving(self):
+        with grpc.insecure_channel(f"unix:{self.socket}") as channel:
+            check = channel.unary_unary("/grpc.health.v1.Health/Check")
+            try:
+                return check(b"", timeout=2) == b"\x08\x01"
+            except grpc.RpcError:
+                return False
+
+    def log_text(self):
+        return (self.dir / "log").read_text(errors="replace")[-8000:]
+
+    def children(self):
+        """Process ids of the daemon's children by program name."""
+        out = {}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+                command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+            except OSError:
+                continue
+            if int(stat.rsplit(")", 1)[1].split()[1]) == self.process.pid:
+                out.setdefault(os.path.basename(command), []).append(int(pid))
+        return out
+
+    def stop(self, sig=signal.SIGTERM, wait_s=40):
+        if self.process is None or self.process.poll() is not None:
+            return self.process and self.process.returncode
+        self.process.send_signal(sig)
+        code = self.process.wait(wait_s)
+        return code
+
+    def close(self):
+        try:
+            self.stop()
+        finally:
+            if self.process is not None and self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+            if not self.keep:
+                shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+    # -- evidence -----------------------------------------------------------------------------
+
+    def header(self, attester, role, account, now=None, life_s=30 * DAY, **over):
+        now = int(now or time.time())
+        h = common_pb2.Header(
+            schema=1, statement_id=secrets.token_bytes(16), attester=attester.encode(), role=role,
+            software=common_pb2.Software(name=b"house", version=b"1.0"), audience=DEPLOYMENT.encode(),
+            issued_at_unix_s=now - 30, expires_at_unix_s=now + life_s, account=account, ruleset=RULESET)
+        for key, value in over.items():
+            setattr(h, key, value)
+        return h
+
+    def domain(self, name, account=b"acct-1", method="dcv_dns_change", scope="exact", age_s=3600,
+               attester="dcv-1", envelope=True, **over):
+        now = int(time.time())
+        seen = now - age_s
+        ip = None
+        try:
+            ip = ipaddress.ip_address(name)
+        except ValueError:
+            pass
+        if ip is not None and method.startswith("dcv"):
+            method = "ipcv_acme_http_01"
+        body = domain_control_pb2.DomainControl(
+            method=common_pb2.ValidationMethod.Value("VALIDATION_METHOD_" + method.upper()),
+            scope=domain_control_pb2.DomainScope.Value("DOMAIN_SCOPE_" + scope.upper()),
+            initiated_at_unix_s=seen, oldest_data_at_unix_s=seen, observed_at_unix_s=seen,
+            challenge=domain_control_pb2.Challenge(
+                kind=domain_control_pb2.CHALLENGE_KIND_RANDOM_VALUE,
+                sha256=hashlib.sha256(secrets.token_bytes(16)).digest(), created_at_unix_s=seen),
+            dnssec=common_pb2.DNSSEC_STATUS_INSECURE)
+        if ip is not None:
+            body.ip_address = ip.packed
+        else:
+            body.domain = name.encode()
+        sites = (("ams", common_pb2.RIR_RIPE_NCC, 52370000, 4900000), ("iad", common_pb2.RIR_ARIN, 38900000, -77000000),
+                 ("nrt", common_pb2.RIR_APNIC, 35700000, 139700000), ("gru", common_pb2.RIR_LACNIC, -23500000, -46600000),
+                 ("jnb", common_pb2.RIR_AFRINIC, -26200000, 28000000), ("sin", common_pb2.RIR_APNIC, 1350000, 103800000))
+        rows = [common_pb2.Perspective(id=i.encode(), rir=r, latitude_microdegrees=a, longitude_microdegrees=o,
+                                       passed=True, observed_at_unix_s=seen) for i, r, a, o in sites]
+        body.perspectives.CopyFrom(common_pb2.Perspectives(primary=rows[0], remotes=rows[1:], attempt=1))
+        for key, value in over.items():
+            setattr(body, key, value)
+        statement = statement_pb2.Statement(
+            header=self.header(attester, common_pb2.ROLE_VALIDATION_SYSTEM, account), domain_control=body)
+        return self.attesters[attester].envelope(statement) if envelope else statement
+
+    def order(self, tbs, account=b"acct-1", order_id=None, profile="dv", attester="orders", envelope=True,
+              header=None, **over):
+        names, ips = san_of(tbs)
+        body = order_pb2.Order(
+            order_id=order_id or secrets.token_bytes(16), spki_sha256=hashlib.sha256(spki_of(tbs)).digest(),
+            possession_proven=True, dns_names=sorted(n.encode() for n in names), ip_addresses=sorted(ips),
+            profile=PROFILES[profile], latest_not_after_unix_s=int(time.time()) + 190 * DAY,
+            requester=b"requester", agreement=b"terms-2026")
+        for key, value in over.items():
+            if isinstance(value, list):
+                del getattr(body, key)[:]
+                getattr(body, key).extend(value)
+            else:
+                setattr(body, key, value)
+        statement = statement_pb2.Statement(
+            header=self.header(attester, common_pb2.ROLE_ORDER_AUTHORITY, account, **(header or {})), order=body)
+        return self.attesters[attester].envelope(statement) if envelope else statement
+
+    def organization(self, subject, account=b"acct-1", profile="ov", attester="vetting-1", version=1, envelope=True,
+                     cosigners=(), **over):
+        """subject: a cryptography Name; commonName is left out."""
+        now = int(time.time())
+        kinds = {"UTF8String": 12, "PrintableString": 19, "IA5String": 22}
+        body = organization_identity_pb2.OrganizationIdentity(
+            record_id=b"record-" + account, record_version=version, profile=PROFILES[profile],
+            oldest_data_at_unix_s=now - 5 * DAY, collectors=[b"collector"], reviewers=[b"reviewer"],
+            approver=b"approver")
+        for attribute in subject:
+            if attribute.oid == NameOID.COMMON_NAME:
+                continue
+            body.attributes.add(oid=oid_content(attribute.oid.dotted_string),
+                                string_type=kinds[attribute._type.name], value=attribute.value.encode())
+        body.sources.add(kind=organization_identity_pb2.SOURCE_KIND_GOVERNMENT_AGENCY, name=b"register",
+                         reference=b"HRB 1", retrieved_at_unix_s=now - 5 * DAY)
+        body.authenticity.CopyFrom(organization_identity_pb2.RequestAuthenticity(
+            method=b"telephone", contact_source=b"register", confirmed_at_unix_s=now - 4 * DAY))
+        for key, value in over.items():
+            setattr(body, key, value)
+        statement = statement_pb2.Statement(
+            header=self.header(attester, common_pb2.ROLE_VETTING_SPECIALIST, account), organization_identity=body)
+        if not envelope:
+            return statement
+        return self.attesters[attester].envelope(statement, [self.attesters[c] for c in cosigners])
+
+    def approval(self, order_id, decision="approve", account=b"acct-1", attester="ra-1"):
+        body = approval_pb2.Approval(
+            order_id=order_id, decision=approval_pb2.ApprovalDecision.Value("APPROVAL_DECISION_" + decision.upper()),
+            person=attester.encode(), reason=b"looks fine")
+        return self.attesters[attester].envelope(statement_pb2.Statement(
+            header=self.header(attester, common_pb2.ROLE_RA_OFFICER, account), approval=body))
+
+    # -- TBS and calls ------------------------------------------------------------------------
+
+    def tbs(self, names, issuer="ec", days=90, profile="dv", subject=(), key=None, serial=None, precertificate=False,
+            not_before=None, builder=lambda b: b):
+        return make_tbs(self.issuer(issuer), names, days, profile, subject, key, serial, precertificate, not_before,
+                        builder)
+
+    def channel(self):
+        return grpc.insecure_channel(f"unix:{self.socket}")
+
+    def sign(self, tbs, evidence, issuer="ec", request_id=None, order_id=b"", timeout=20, channel=None):
+        request = signing_service_pb2.SignCertificateRequest(
+            request_id=request_id or secrets.token_bytes(16), issuer=issuer.encode(), tbs_certificate=tbs,
+            evidence=evidence, order_id=order_id)
+        return self.call("/countersign.v1.SigningService/SignCertificate", request,
+                         signing_service_pb2.SignCertificateResponse, timeout, channel)
+
+    def evaluate(self, tbs, evidence, issuer="ec", order_id=b""):
+        request = signing_service_pb2.EvaluateCertificateRequest(
+            issuer=issuer.encode(), tbs_certificate=tbs, evidence=evidence, order_id=order_id)
+        return self.call("/countersign.v1.SigningService/EvaluateCertificate", request,
+                         signing_service_pb2.EvaluateCertificateResponse)
+
+    def deposit(self, evidence):
+        request = evidence_service_pb2.DepositEvidenceRequest(evidence=evidence)
+        return self.call("/countersign.v1.EvidenceService/DepositEvidence", request,
+                         evidence_service_pb2.DepositEvidenceResponse)
+
+    def call(self, path, request, response_type, timeout=20, channel=None):
+        own = channel or self.channel()
+        try:
+            method = own.unary_unary(path, request_serializer=lambda m: m if isinstance(m, bytes) else m.SerializeToString(),
+                                     response_deserializer=response_type.FromString)
+            return method(request, timeout=timeout)
+        except grpc.RpcError as error:
+            raise Refused(error) from None
+        finally:
+            if channel is None:
+                own.close()
+
+
+class Refused(Exception):
+    """A gRPC status other than OK, with the gate's refusal if there is one."""
+
+    def __init__(self, error):
+        self.code, self.text, self.refusal = error.code(), error.details(), None
+        for key, value in error.trailing_metadata() or ():
+            if key != "grpc-status-details-bin":
+                continue
+            for detail in status_pb2.Status.FromString(value).details:
+                if detail.type_url.endswith("/countersign.v1.Refusal"):
+                    self.refusal = verdict_pb2.Refusal.FromString(detail.value)
+        super().__init__(f"{self.code}: {self.text}")
+
+    def rules(self):
+        return sorted({r.rule for r in self.refusal.reasons}) if self.refusal else []
+
+    def subjects(self, rule):
+        return sorted(r.subject for r in self.refusal.reasons if r.rule == rule)
+
+
+def oid_content(dotted):
+    arcs = [int(a) for a in dotted.split(".")]
+    out = bytearray()
+    for arc in [arcs[0] * 40 + arcs[1], *arcs[2:]]:
+        digits = [arc & 0x7F]
+        while arc := arc >> 7:
+            digits.append(0x80 | (arc & 0x7F))
+        out.extend(reversed(digits))
+    return bytes(out)
+
+
+def _der(data):
+    """(tag, content, rest) of one TLV; for reading TBSs that this file or a CA made."""
+    length, at = data[1], 2
+    if length & 0x80:
+        n = length & 0x7F
+        length, at = int.from_bytes(data[2:2 + n], "big"), 2 + n
+    return data[0], data[at:at + length], data[at + length:]
+
+
+def tbs_fields(tbs):
+    """The TLVs of a TBSCertificate, version first."""
+    rest, out = _der(tbs)[1], []
+    while rest:
+        before = rest
+        _, _, rest = _der(rest)
+        out.append(before[:len(before) - len(rest)])
+    return out
+
+
+def spki_of(tbs):
+    return tbs_fields(tbs)[6]
+
+
+def san_of(tbs):
+    """dNSNames as text and iPAddresses as octets."""
+    fields = tbs_fields(tbs)
+    names, ips = [], []
+    extensions = _der(_der(fields[7])[1])[1]
+    while extensions:
+        _, extension, extensions = _der(extensions)
+        _, oid, rest = _der(extension)
+        if oid != bytes.fromhex("551d11"):
+            continue
+        tag, value, rest = _der(rest)
+        if tag == 1:
+            _, value, _ = _der(rest)
+        rest = _der(value)[1]
+        while rest:
+            tag, content, rest = _der(rest)
+            if tag == 0x82:
+                names.append(content.decode())
+            elif tag == 0x87:
+                ips.append(content)
+    return names, ips
+
+
+def general_name(name):
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def make_tbs(issuer, names, days=90, profile="dv", subject=(), key=None, serial=None, precertificate=False,
+             not_before=None, builder=lambda b: b):
+    """A leaf TBS in the shape public CAs issue today; signed by a throw-away key, of which only the TBS is kept."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    issuing = issuer.certificate
+    throw_away = (ec.generate_private_key(ec.SECP256R1()) if isinstance(issuing.public_key(), ec.EllipticCurvePublicKey)
+                  else _rsa_throw_away())
+    start = not_before or datetime.datetime.utcnow().replace(microsecond=0) - datetime.timedelta(hours=1)
+    b = (x509.CertificateBuilder()
+         .subject_name(x509.Name([x509.NameAttribute(o, v) for o, v in subject]))
+         .issuer_name(issuing.subject).public_key(key.public_key())
+         .serial_number(serial or int.from_bytes(b"\x4f" + secrets.token_bytes(15), "big"))
+         .not_valid_before(start).not_valid_after(start + datetime.timedelta(days=days) - datetime.timedelta(seconds=1)))
+    usage = dict(digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
+                 key_agreement=False, key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False)
+    ski = issuing.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    b = (b.add_extension(x509.KeyUsage(**usage), critical=True)
+         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+         .add_extension(x509.AuthorityKeyIdentifier(ski.digest, None, None), critical=False)
+         .add_extension(x509.AuthorityInformationAccess([x509.AccessDescription(
+             x509.oid.AuthorityInformationAccessOID.CA_ISSUERS,
+             x509.UniformResourceIdentifier("http://ca.example/issuer.der"))]), critical=False)
+         .add_extension(x509.SubjectAlternativeName([general_name(n) for n in names]), critical=not subject)
+         .add_extension(x509.CertificatePolicies([x509.PolicyInformation(
+             ObjectIdentifier(POLICY_OIDS[profile]), None)]), critical=False)
+         .add_extension(x509.CRLDistributionPoints([x509.DistributionPoint(
+             [x509.UniformResourceIdentifier("http://ca.example/issuer.crl")], None, None, None)]), critical=False))
+    if precertificate:
+        b = b.add_extension(x509.PrecertPoison(), critical=True)
+    return builder(b).sign(throw_away, hashes.SHA256()).tbs_certificate_bytes
+
+
+_rsa_key = None
+
+
+def _rsa_throw_away():
+    global _rsa_key
+    _rsa_key = _rsa_key or rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return _rsa_key
