@@ -162,9 +162,6 @@ static cs_result on_hello(void *ctx, struct cs_chan *c, const struct cs_msg *m)
     }
     cs_dispatch_open(s->dispatch, CS_MSG_SIGN);
     CS_TRY(say(s, CS_MSG_HSM_EVENT, 0, CS_HSM_READY, 0, "connected"));
-    static const uint8_t ready = CS_LIFELINE_READY;
-    if (send(s->lifeline_fd, &ready, 1, MSG_NOSIGNAL) != 1 && errno != EPIPE)
-        return CS_ERR(IO);
     cs_log(CS_LOG_INFO, "ready", "%u keys on %zu tokens", s->table.n_keys, s->token.n_seats);
     return CS_OK;
 }
@@ -268,6 +265,10 @@ CS_RESULT cs_signer_run(struct cs_signer *s, struct cs_why *why)
     };
     s->dispatch = table;
     *why = (struct cs_why){ .rv = CKR_OK };
+    /* the parent starts signers one by one, before the gate: ready means the token is usable */
+    static const uint8_t ready = CS_LIFELINE_READY;
+    if (send(s->lifeline_fd, &ready, 1, MSG_NOSIGNAL) != 1 && errno != EPIPE)
+        return CS_ERR(IO);
     struct cs_hello h = { .version = CS_IPC_VERSION, .subject = s->digest };
     CS_TRY(cs_hello_put(&s->gate, &h));
     CS_TRY(flush(s));

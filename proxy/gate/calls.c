@@ -79,8 +79,7 @@ static CS_RESULT on_call(void *ctx, struct cs_chan *c, const struct cs_msg *m)
 static CS_RESULT on_cancel(void *ctx, struct cs_chan *c, const struct cs_msg *m)
 {
     (void)c;
-    cs_flight_forget(ctx, m->id);
-    return CS_OK;
+    return cs_flight_forget(ctx, m->id);
 }
 
 static CS_RESULT on_hello(void *ctx, struct cs_chan *c, const struct cs_msg *m)

@@ -83,7 +83,7 @@ bool cs_flight_join(struct cs_flight *f, const struct cs_call *call)
     return true;
 }
 
-void cs_flight_forget(struct cs_gate *g, uint64_t call)
+CS_RESULT cs_flight_forget(struct cs_gate *g, uint64_t call)
 {
     for (uint32_t i = 0, left = g->n_flights; left != 0; i++) {
         struct cs_flight *f = &g->flight[i];
@@ -91,9 +91,12 @@ void cs_flight_forget(struct cs_gate *g, uint64_t call)
             continue;
         left--;
         for (uint32_t w = 0; w < f->n_waiters; w++)
-            if (f->waiter[w] == call)
+            if (f->waiter[w] == call) {
                 f->waiter[w] = f->waiter[--f->n_waiters];
+                return cs_answer_status(g, call, CS_GRPC_CANCELLED, "cancelled");
+            }
     }
+    return CS_OK; /* answered already, or its answer is held for this turn's commit */
 }
 
 CS_RESULT cs_store_failed(struct cs_gate *g, cs_result why)

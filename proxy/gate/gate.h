@@ -123,6 +123,7 @@ CS_RESULT cs_answer_status(struct cs_gate *g, uint64_t call, uint32_t status, co
 /* gRPC status codes we use. */
 enum {
     CS_GRPC_OK = 0,
+    CS_GRPC_CANCELLED = 1,
     CS_GRPC_INVALID_ARGUMENT = 3,
     CS_GRPC_DEADLINE_EXCEEDED = 4,
     CS_GRPC_NOT_FOUND = 5,
@@ -157,8 +158,9 @@ struct cs_flight *cs_flight_of_request(struct cs_gate *g, const struct cs_client
                                        struct cs_span request_id);
 /* cs_flight_join makes a call wait for a running flight; false when it has all the waiters it may. */
 bool cs_flight_join(struct cs_flight *f, const struct cs_call *call);
-/* cs_flight_forget drops a call from the flight that it waits for, if any (cancel). */
-void cs_flight_forget(struct cs_gate *g, uint64_t call);
+/* cs_flight_forget drops a cancelled call from the flight that it waits for, if any, and answers it:
+ * the front waits for exactly one answer per call. The flight goes on if it is at a signer. */
+CS_RESULT cs_flight_forget(struct cs_gate *g, uint64_t call);
 /* cs_flight_close records the outcome in this turn's transaction; answered after its commit. text
  * is cut at its field's size. */
 CS_RESULT cs_flight_close(struct cs_gate *g, struct cs_flight *f, int result, struct cs_span signature,

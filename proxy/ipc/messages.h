@@ -32,7 +32,7 @@ enum {
     CS_REQUEST_MAX_LEN = 1024 * 1024,
     CS_ANSWER_MAX_LEN = 1024 * 1024,
     CS_STATUS_TEXT_MAX_LEN = 1024,
-    CS_DETAILS_MAX_LEN = 6000, /* base64 of it and the other trailers stay under 8 KiB */
+    CS_DETAILS_MAX_LEN = 5600, /* base64 of it and the other trailers stay under 8 KiB */
     CS_SIGNATURE_MAX_LEN = 1024,
     CS_ALGORITHM_MAX_LEN = 128,
     CS_HELLO_MAX_LEN = 4096,

@@ -266,7 +266,7 @@ class House:
             challenge=domain_control_pb2.Challenge(
                 kind=domain_control_pb2.CHALLENGE_KIND_RANDOM_VALUE,
                 sha256=hashlib.sha256(secrets.token_bytes(16)).digest(), created_at_unix_s=seen),
-            dnssec=common_pb2.DNSSEC_STATUS_INSECURE)
+            dnssec=common_pb2.DNSSEC_STATUS_INSECURE, record_sha256=hashlib.sha256(secrets.token_bytes(16)).digest())
         if ip is not None:
             body.ip_address = ip.packed
         else:

@@ -137,9 +137,10 @@ struct search {
     int n_failing;
 };
 
-static void keep_nearest(struct search *s, const struct cs_control *k, const struct cs_reach *reach)
+static void keep_nearest(struct search *s, const struct cs_control *k, const struct cs_reach *reach,
+                         const char *flaw)
 {
-    int n = __builtin_popcount(k->fails) + (k->derivation_flaw == NULL && cs_reach_flaw(k, reach) != NULL);
+    int n = __builtin_popcount(k->fails) + (k->derivation_flaw == NULL && flaw != NULL);
     if (s->nearest != NULL && n >= s->n_failing)
         return;
     s->nearest = k;
@@ -156,9 +157,10 @@ static const struct cs_control *search_chain(struct search *s, enum entry_kind k
             (kind == ENTRY_IP ? !cs_span_eq(e->key, key) : cs_dns_cmp(e->key, key) != 0))
             continue;
         max--;
-        if (e->control->fails == 0 && cs_reach_flaw(e->control, reach) == NULL)
+        const char *flaw = cs_reach_flaw(e->control, reach);
+        if (e->control->fails == 0 && flaw == NULL)
             return e->control;
-        keep_nearest(s, e->control, reach);
+        keep_nearest(s, e->control, reach, flaw);
     }
     return NULL;
 }

@@ -60,7 +60,11 @@ void cs_facts_find_orders(struct cs_facts *f);
 /*
  * cs_judge applies every rule and adds all reasons and covers to v. *out_order is the index into
  * f->evidence of the order the verdict rests on, or UINT32_MAX. When several orders fit, the first
- * unspent one is taken. A failure result means it could not be judged (memory).
+ * that admits is taken; when none does, the reasons are those of the one that comes nearest. An order id
+ * asked for allows no other. A failure result means it could not be judged (memory); v is then void.
+ *
+ * A cover's good_until is the first second at which it no longer counts: the statement expires, its data
+ * are over the age limit of that day, or its method is refused from then on.
  */
 CS_RESULT cs_judge(const struct cs_facts *f, struct cs_verdict *v, uint32_t *out_order);
 

@@ -139,13 +139,11 @@ static const char *label_flaw(struct cs_span label)
     return NULL;
 }
 
-/* The label before .onion: base32 of key, checksum and version 3 (the last five bits are 'd'). */
+/* The label before .onion: base32 of key, checksum and version 3 (the last five bits are 'd').
+ * name has at least two labels. */
 static bool onion_is_v3(struct cs_span name)
 {
-    uint32_t n = cs_dns_labels(name);
-    if (n < 2)
-        return false;
-    struct cs_span label = cs_dns_parent(name, n - 2);
+    struct cs_span label = cs_dns_parent(name, cs_dns_labels(name) - 2);
     if (label.len != ONION_LABEL_LEN + sizeof ".onion" - 1 || lower(label.at[ONION_LABEL_LEN - 1]) != 'd')
         return false;
     for (size_t i = 0; i < ONION_LABEL_LEN; i++) {

@@ -1,0 +1,26 @@
+/*
+ * Listening sockets of the file system, made by the parent so that the front needs no right to make
+ * any, and removed again by it.
+ */
+#ifndef CS_DAEMON_LISTEN_H
+#define CS_DAEMON_LISTEN_H
+
+#include <sys/types.h>
+
+#include "proxy/daemon/config.h"
+
+struct cs_listener {
+    int fd; /* owned; -1 when handed over or closed */
+    const char *path;
+    bool made; /* the socket at path is ours, as device and inode say */
+    dev_t device;
+    ino_t inode;
+};
+
+/* cs_listener_open makes and listens. A socket that is there and accepts nothing is replaced; one that
+ * accepts, or anything that is no socket, refuses (EXISTS). */
+CS_RESULT cs_listener_open(const struct cs_listen *l, struct cs_listener *out, struct cs_note *note);
+/* cs_listener_close closes what is open and removes the socket if it is still the one made. */
+void cs_listener_close(struct cs_listener *l);
+
+#endif

@@ -1,0 +1,10 @@
+/* countersignd: docs/countersignd.md. */
+#include "proxy/daemon/daemon.h"
+
+int main(int argc, char **argv)
+{
+    static const struct cs_patience patience = {
+        .start_ms = 30000, .drain_ms = 30000, .end_ms = 10000, .fall_ms = 5000
+    };
+    return cs_daemon_main(argc, argv, &patience);
+}
