@@ -5,7 +5,6 @@
 
 enum {
     LIFETIME_MAX_S = 400 * 86400,
-    SKEW_DEFAULT_S = 60,
     SKEW_MAX_S = 300,
     KEYID_MAX_LEN = 256,
 };
@@ -211,7 +210,8 @@ static void judge_authority(struct admission *a, const Countersign__V1__Statemen
 static void judge_time(struct admission *a, const Countersign__V1__Header *h)
 {
     uint32_t skew_s = a->policy->limits.clock_skew_s;
-    skew_s = skew_s == 0 ? SKEW_DEFAULT_S : skew_s > SKEW_MAX_S ? SKEW_MAX_S : skew_s;
+    if (skew_s > SKEW_MAX_S)
+        skew_s = SKEW_MAX_S;
     int64_t now = a->ctx->now_unix_s, issued = h->issued_at_unix_s, expires = h->expires_at_unix_s;
     if (issued > now && issued - now > skew_s)
         REFUSE(a, E05, cs_arena_printf(a->arena, "issued %s", cs_show_time(a->arena, issued)),

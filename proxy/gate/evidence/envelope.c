@@ -48,7 +48,8 @@ static CS_RESULT sign_into(EVP_PKEY *key, Countersign__V1__Envelope *e, struct c
     size_t sig_len;
     CS_TRY(keyid_of(key, keyid));
     CS_TRY(sign_pae(key, cs_buf_span(&pae), sig, &sig_len));
-    Countersign__V1__Signature s = COUNTERSIGN__V1__SIGNATURE__INIT;
+    Countersign__V1__Signature s;
+    countersign__v1__signature__init(&s);
     s.sig = cs_proto_bytes(cs_span_of(sig, sig_len));
     s.keyid = keyid;
     e->signatures[e->n_signatures++] = &s;
@@ -69,7 +70,8 @@ CS_RESULT cs_dsse_sign(EVP_PKEY *private_key, struct cs_span payload, struct cs_
     CS_AUTO_ARENA struct cs_arena arena = { 0 };
     char type[] = CS_PAYLOAD_TYPE;
     Countersign__V1__Signature *room[1];
-    Countersign__V1__Envelope e = COUNTERSIGN__V1__ENVELOPE__INIT;
+    Countersign__V1__Envelope e;
+    countersign__v1__envelope__init(&e);
     e.payload = cs_proto_bytes(payload);
     e.payload_type = type;
     e.signatures = room;

@@ -90,7 +90,8 @@ static CS_RESULT text_member(const json_t *v, const char *path, struct cs_arena 
 static CS_RESULT envelope_of(const json_t *root, struct cs_arena *arena, struct cs_buf *out,
                              struct cs_note *note)
 {
-    Countersign__V1__Envelope e = COUNTERSIGN__V1__ENVELOPE__INIT;
+    Countersign__V1__Envelope e;
+    countersign__v1__envelope__init(&e);
     Countersign__V1__Signature sig[CS_SIGNATURES_MAX], *ptr[CS_SIGNATURES_MAX];
     if (!json_is_object(root)) {
         cs_note_set(note, "not a JSON object; needed: a DSSE envelope");
