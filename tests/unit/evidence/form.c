@@ -304,9 +304,10 @@ static void domain_control_bounds(void **state)
     DBAD("inner_method: absent", D->inner_method = METHOD(DCV_DNS_CHANGE));
     DBAD("derivation.applied_for", D->derivation->applied_for = TEXT("a."));
     DGOOD(D->derivation->applied_for = TEXT("www.example.com"));
+    uint8_t cname[] = { 'a', '.', 'b' };
     ProtobufCBinaryData many[17];
     for (size_t i = 0; i < 17; i++)
-        many[i] = (ProtobufCBinaryData){ 3, (uint8_t[]){ 'a', '.', 'b' } };
+        many[i] = (ProtobufCBinaryData){ 3, cname };
     DGOOD(D->derivation->cname_chain = many; D->derivation->n_cname_chain = 16);
     DBAD("derivation.cname_chain", D->derivation->cname_chain = many; D->derivation->n_cname_chain = 17);
     DBAD("derivation.cname_chain", D->derivation->cname_chain[1] = TEXT("A.b"));
