@@ -34,7 +34,7 @@ static void mutate(struct cs_span seed)
     uint8_t *b = malloc(seed.len + 16);
     if (b == NULL)
         abort();
-    for (int i = 0; i < 800 && seed.len != 0; i++) {
+    for (int i = 0; i < 400 && seed.len != 0; i++) {
         size_t len = seed.len;
         memcpy(b, seed.at, len);
         for (uint32_t k = next(4) + 1; k > 0; k--) {
