@@ -194,7 +194,8 @@ void cs_form_domain_control(struct cs_form *f, const Countersign__V1__DomainCont
     else
         cs_need(f, m->inner_method == METHOD(UNSPECIFIED),
                 "domain_control.inner_method: absent, but for reverse lookup");
-    cs_need(f, cs_is_digest(m->record_sha256), "domain_control.record_sha256: 32 octets");
+    cs_need(f, m->record_sha256.len == 0 || cs_is_digest(m->record_sha256),
+            "domain_control.record_sha256: 32 octets, or absent");
 }
 
 /* ---- CaaCheck ---- */
@@ -227,5 +228,6 @@ void cs_form_caa_check(struct cs_form *f, const Countersign__V1__CaaCheck *m)
         form_perspectives(f, m->perspectives);
     cs_need(f, m->dnssec != COUNTERSIGN__V1__DNSSEC_STATUS__DNSSEC_STATUS_UNSPECIFIED,
             "caa_check.dnssec: a status");
-    cs_need(f, cs_is_digest(m->record_sha256), "caa_check.record_sha256: 32 octets");
+    cs_need(f, m->record_sha256.len == 0 || cs_is_digest(m->record_sha256),
+            "caa_check.record_sha256: 32 octets, or absent");
 }

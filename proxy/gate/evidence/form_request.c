@@ -17,8 +17,6 @@ void cs_form_order(struct cs_form *f, const Countersign__V1__Order *m)
     cs_need(f, cs_is_digest(m->spki_sha256), "order.spki_sha256: 32 octets");
     cs_need(f, m->csr_sha256.len == 0 || cs_is_digest(m->csr_sha256),
             "order.csr_sha256: 32 octets, or absent");
-    cs_need(f, !m->possession_proven || m->csr_sha256.len != 0,
-            "order.csr_sha256: the request whose proof of possession was checked");
     cs_need(f,
             m->n_dns_names <= CS_NAMES_IN_ORDER_MAX && m->n_ip_addresses <= CS_NAMES_IN_ORDER_MAX &&
                 m->n_dns_names + m->n_ip_addresses <= CS_NAMES_IN_ORDER_MAX,

@@ -28,6 +28,7 @@ static const char *const optional[] = {
     "DomainControl.derivation",
     "DomainControl.perspectives",
     "DomainControl.account_uri",
+    "DomainControl.record_sha256",
     "Derivation.cname_chain",
     "Derivation.pruned_labels",
     "Perspectives.remotes",
@@ -40,11 +41,13 @@ static const char *const optional[] = {
     "CaaCheck.methods",
     "CaaCheck.unknown_critical_tag",
     "CaaCheck.perspectives",
+    "CaaCheck.record_sha256",
     "CaaLookupFailure.outside_ca_infrastructure",
     "CaaLookupFailure.retries",
     "CaaLookupFailure.zone_proven_insecure",
     "OrganizationIdentity.previous_statement_sha256",
     "Source.reference",
+    "Order.csr_sha256",
     "Order.possession_proven",
     "Order.dns_names",
     "Order.ip_addresses",
@@ -493,7 +496,7 @@ static void order_bounds(void **state)
     BAD(ORDER, "order.order_id", R->order_id = FILL('o', 65));
     BAD(ORDER, "order.spki_sha256", R->spki_sha256.len = 31);
     BAD(ORDER, "order.csr_sha256: 32", R->csr_sha256.len = 31);
-    GOOD(ORDER, R->csr_sha256.len = 0; R->possession_proven = false);
+    GOOD(ORDER, R->csr_sha256.len = 0);
     BAD(ORDER, "order.dns_names: sorted", R->dns_names[1] = R->dns_names[0]);
     BAD(ORDER, "order.dns_names: sorted", R->dns_names[0] = TEXT("example.com.a"));
     GOOD(ORDER, R->dns_names[0] = TEXT("example.co"));
