@@ -29,7 +29,7 @@ static void run(const struct cs_buf *b)
 
 static void seed_put(struct cs_buf *out, unsigned i)
 {
-    CS_AUTO_BUF struct cs_buf tbs = { 0 }, text = { 0 };
+    CS_AUTO_BUF struct cs_buf tbs = { 0 };
     struct tbs_text t = { .tail = (i & 1) != 0 ? tbs_tail_rich : NULL };
     if ((i & 2) != 0)
         t.spki = "30{30{06:2a864886f70d010101 05} 03{=00 30{02:00e4c1b3a59d 02:010001}}}";
