@@ -1,14 +1,12 @@
 /*
  * Fuzz target: any octets as TBSCertificate, Certificate and Name. Whatever is accepted has its views
- * inside the input and one encoding only. Built as a plain library function; replay.c runs it in the
- * normal suite, -fsanitize=fuzzer runs it for longer.
+ * inside the input and one encoding only.
  */
 #include <stdlib.h>
 
 #include "proxy/gate/der/spki.h"
+#include "tests/fuzz/replay.h"
 #include "tests/unit/der/view_check.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
 
 static void need(bool holds)
 {
