@@ -37,27 +37,59 @@ static bool is_prime(uint32_t n)
     return n > 1;
 }
 
-/* Smallest prime factor of n below 752. One division of n serves as many primes as fit a word. */
+/* All primes below 752 (BR 6.1.6). */
+static const uint16_t small_primes[] = {
+    2,   3,   5,   7,   11,  13,  17,  19,  23,  29,  31,  37,  41,  43,  47,  53,  59,  61,  67,
+    71,  73,  79,  83,  89,  97,  101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163,
+    167, 173, 179, 181, 191, 193, 197, 199, 211, 223, 227, 229, 233, 239, 241, 251, 257, 263, 269,
+    271, 277, 281, 283, 293, 307, 311, 313, 317, 331, 337, 347, 349, 353, 359, 367, 373, 379, 383,
+    389, 397, 401, 409, 419, 421, 431, 433, 439, 443, 449, 457, 461, 463, 467, 479, 487, 491, 499,
+    503, 509, 521, 523, 541, 547, 557, 563, 569, 571, 577, 587, 593, 599, 601, 607, 613, 617, 619,
+    631, 641, 643, 647, 653, 659, 661, 673, 677, 683, 691, 701, 709, 719, 727, 733, 739, 743, 751,
+};
+
+/* For each k of small_primes the first prime q = 1 (mod k) from 2k + 1 on. */
+static const uint16_t residue_primes[] = {
+    5,    7,    11,    29,   23,   53,   103,   191,  47,   59,   311,  149,  83,    173,  283,  107,  709,
+    367,  269,  569,   293,  317,  167,  179,   389,  607,  619,  643,  1091, 227,   509,  263,  823,  557,
+    1193, 907,  1571,  653,  2339, 347,  359,   1087, 383,  773,  3547, 797,  2111,  2677, 5449, 2749, 467,
+    479,  1447, 503,   1543, 1579, 2153, 1627,  1109, 563,  1699, 587,  1229, 1867,  1879, 8243, 1987, 3371,
+    2083, 3491, 4943,  719,  2203, 1493, 4549,  4597, 9337, 2383, 3209, 1637, 839,   4211, 863,  1733, 4391,
+    887,  3593, 13711, 2767, 5557, 2803, 3833,  1949, 983,  1997, 3019, 1019, 16673, 5231, 9739, 5471, 3343,
+    7883, 6829, 5711,  2309, 8219, 1187, 4793,  3607, 3643, 6131, 4937, 2477, 6311,  1283, 7717, 9059, 1307,
+    1319, 3967, 2693,  5417, 1367, 6911, 12619, 2837, 1439, 2909, 7331, 2957, 1487,  4507,
+};
+
+enum { N_SMALL_PRIMES = sizeof small_primes / sizeof *small_primes };
+_Static_assert(sizeof residue_primes == sizeof small_primes, "one q for each k");
+
+/* One division of n serves as many of these numbers as fit a word; *at goes on to the next. */
+static CS_RESULT rest_of_some(const BIGNUM *n, const uint16_t *numbers, size_t *at, uint64_t *out_rest)
+{
+    uint64_t product = 1;
+    for (; *at < N_SMALL_PRIMES && product <= UINT64_MAX / numbers[*at]; ++*at)
+        product *= numbers[*at];
+    BN_ULONG rest = BN_mod_word(n, product);
+    if (rest == (BN_ULONG)-1)
+        return CS_ERR(CRYPTO);
+    *out_rest = rest;
+    return CS_OK;
+}
+
+/* Smallest prime factor of n below 752, or 0. */
 static CS_RESULT small_factor(const BIGNUM *n, uint32_t *out)
 {
-    static const uint32_t limit = 752;
-    uint32_t p = 2;
-    while (p < limit) {
-        uint64_t product = 1;
-        uint32_t first = p;
-        for (; p < limit && product <= UINT64_MAX / limit; p++)
-            if (is_prime(p))
-                product *= p;
-        BN_ULONG rest = BN_mod_word(n, product);
-        if (rest == (BN_ULONG)-1)
-            return CS_ERR(CRYPTO);
-        for (uint32_t q = first; q < p; q++)
-            if (is_prime(q) && rest % q == 0) {
-                *out = q;
+    *out = 0;
+    for (size_t at = 0; at < N_SMALL_PRIMES;) {
+        size_t first = at;
+        uint64_t rest;
+        CS_TRY(rest_of_some(n, small_primes, &at, &rest));
+        for (size_t i = first; i < at; i++)
+            if (rest % small_primes[i] == 0) {
+                *out = small_primes[i];
                 return CS_OK;
             }
     }
-    *out = 0;
     return CS_OK;
 }
 
@@ -72,10 +104,14 @@ static uint32_t power_mod(uint32_t base, uint32_t exponent, uint32_t m)
     return (uint32_t)result;
 }
 
-/*
- * Rules out that n is a k-th power: modulo a prime q = 1 (mod k) the k-th powers are the a with
- * a^((q-1)/k) = 1 and 0, one in k of all. False only says that n may be one.
- */
+/* Modulo a prime q = 1 (mod k) the k-th powers are 0 and the a with a^((q-1)/k) = 1, one in k of all.
+ * False says that n, of which rest is known, may be one. */
+static bool is_no_residue(uint64_t rest, uint32_t k, uint32_t q)
+{
+    uint32_t a = (uint32_t)(rest % q);
+    return a != 0 && power_mod(a, (q - 1) / k, q) != 1;
+}
+
 static CS_RESULT is_no_power(const BIGNUM *n, uint32_t k, bool *out)
 {
     *out = false;
@@ -86,7 +122,7 @@ static CS_RESULT is_no_power(const BIGNUM *n, uint32_t k, bool *out)
         BN_ULONG rest = BN_mod_word(n, q);
         if (rest == (BN_ULONG)-1)
             return CS_ERR(CRYPTO);
-        *out = rest != 0 && power_mod((uint32_t)rest, (q - 1) / k, q) != 1;
+        *out = is_no_residue(rest, k, q);
         n_tried++;
     }
     return CS_OK;
@@ -115,24 +151,34 @@ static CS_RESULT is_power_exact(const BIGNUM *n, uint32_t k, BN_CTX *ctx, bool *
     return CS_OK;
 }
 
+static CS_RESULT is_power_of(const BIGNUM *n, uint32_t k, bool *out)
+{
+    bool no_power;
+    *out = false;
+    CS_TRY(is_no_power(n, k, &no_power));
+    if (no_power)
+        return CS_OK;
+    AUTO_BN_CTX *ctx = BN_CTX_new();
+    return ctx == NULL ? CS_ERR(CRYPTO) : is_power_exact(n, k, ctx, out);
+}
+
 /* Exponents may be taken as primes. A root has more than one bit, and more than nine when no prime
- * below 752 divides n. */
+ * below 752 divides n. Most exponents fall at their first q, several with one division. */
 static CS_RESULT is_power(const BIGNUM *n, bool has_small_factor, bool *out)
 {
-    AUTO_BN_CTX *ctx = BN_CTX_new();
-    if (ctx == NULL)
-        return CS_ERR(CRYPTO);
     uint32_t k_max = (uint32_t)BN_num_bits(n) / (has_small_factor ? 1 : 9);
-    bool found = false;
-    for (uint32_t k = 2; k <= k_max && !found; k++) {
-        bool no_power;
-        if (!is_prime(k))
-            continue;
-        CS_TRY(is_no_power(n, k, &no_power));
-        if (!no_power)
-            CS_TRY(is_power_exact(n, k, ctx, &found));
+    *out = false;
+    for (size_t at = 0; at < N_SMALL_PRIMES && small_primes[at] <= k_max;) {
+        size_t first = at;
+        uint64_t rest;
+        CS_TRY(rest_of_some(n, residue_primes, &at, &rest));
+        for (size_t i = first; i < at && small_primes[i] <= k_max && !*out; i++)
+            if (!is_no_residue(rest, small_primes[i], residue_primes[i]))
+                CS_TRY(is_power_of(n, small_primes[i], out));
     }
-    *out = found;
+    for (uint32_t k = 752; k <= k_max && !*out; k++)
+        if (is_prime(k))
+            CS_TRY(is_power_of(n, k, out));
     return CS_OK;
 }
 

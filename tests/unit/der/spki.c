@@ -135,22 +135,30 @@ static void powers(void **state)
         BN_free(n);
     }
     BN_CTX *ctx = BN_CTX_new();
-    static const uint32_t exponents[] = { 2, 3, 4, 5, 6, 7, 11, 13, 31, 64, 101, 127, 197 };
-    for (size_t i = 0; i < sizeof exponents / sizeof *exponents; i++) {
-        BIGNUM *a = BN_new(), *e = number(exponents[i]), *n = BN_new();
-        int bits = 2048 / (int)exponents[i];
-        assert_int_equal(BN_generate_prime_ex(a, bits < 16 ? 16 : bits, 0, NULL, NULL, NULL), 1);
-        assert_int_equal(BN_exp(n, a, e, ctx), 1);
-        assert_true(cs_ok(inspect_rsa(n, "03", &f)));
-        if (!f.rsa_is_power)
-            fail_msg("power %u", exponents[i]);
-        assert_int_equal(BN_add_word(n, 2), 1); /* no two odd powers are that near but 25, 27 */
-        assert_true(cs_ok(inspect_rsa(n, "03", &f)));
-        assert_false(f.rsa_is_power);
-        BN_free(a);
-        BN_free(e);
-        BN_free(n);
+    for (uint32_t k = 2; k <= 300; k++) {
+        static const int root_bits[] = { 2, 9, 10, 11, 512, 1024 };
+        for (size_t i = 0; i < sizeof root_bits / sizeof *root_bits; i++) {
+            if (root_bits[i] * (int)k > 4096)
+                continue;
+            BIGNUM *a = BN_new(), *e = number(k), *n = BN_new();
+            assert_int_equal(BN_generate_prime_ex(a, root_bits[i], 0, NULL, NULL, NULL), 1);
+            assert_int_equal(BN_exp(n, a, e, ctx), 1);
+            assert_true(cs_ok(inspect_rsa(n, "03", &f)));
+            if (!f.rsa_is_power)
+                fail_msg("power %u of %d bits", k, root_bits[i]);
+            assert_int_equal(BN_add_word(n, 12), 1); /* large powers are further apart */
+            assert_true(cs_ok(inspect_rsa(n, "03", &f)));
+            if (BN_num_bits(n) > 12 && f.rsa_is_power)
+                fail_msg("power %u of %d bits, and 12", k, root_bits[i]);
+            BN_free(a);
+            BN_free(e);
+            BN_free(n);
+        }
     }
+    BIGNUM *n = number(1); /* an exponent past the table */
+    assert_int_equal(BN_lshift(n, n, 757), 1);
+    assert_true(cs_ok(inspect_rsa(n, "03", &f)) && f.rsa_is_power);
+    BN_free(n);
     BN_CTX_free(ctx);
 }
 
