@@ -54,11 +54,12 @@ CS_RESULT cs_deposit_keys_of(const Countersign__V1__Statement *s,
         CS_TRY(cs_deposit_key(CS_DEPOSIT_LINT, none, cs_proto_span(s->lint->tbs_sha256), &out[n++]));
         break;
     case COUNTERSIGN__V1__STATEMENT__BODY_APPROVAL:
-        CS_TRY(cs_deposit_key(s->approval->decision ==
-                                      COUNTERSIGN__V1__APPROVAL_DECISION__APPROVAL_DECISION_APPROVE
-                                  ? CS_DEPOSIT_APPROVAL
-                                  : CS_DEPOSIT_OBJECTION,
-                              account, cs_proto_span(s->approval->order_id), &out[n++]));
+        if (s->approval->decision == COUNTERSIGN__V1__APPROVAL_DECISION__APPROVAL_DECISION_APPROVE)
+            CS_TRY(cs_deposit_key(CS_DEPOSIT_APPROVAL, account, cs_proto_span(s->approval->order_id),
+                                  &out[n++]));
+        else
+            CS_TRY(
+                cs_deposit_key(CS_DEPOSIT_OBJECTION, none, cs_proto_span(s->approval->order_id), &out[n++]));
         break;
     default: /* ceremonies, recalls and holds come through their own RPCs */
         return CS_ERR(ARGUMENT);

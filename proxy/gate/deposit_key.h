@@ -16,8 +16,9 @@ enum cs_deposit_tag {
     CS_DEPOSIT_CAA = 'C',          /* value: domain */
     CS_DEPOSIT_ORGANIZATION = 'G', /* value: empty */
     CS_DEPOSIT_APPROVAL = 'A',     /* value: order id */
-    CS_DEPOSIT_OBJECTION = 'X',    /* a rejected or withdrawn approval; value: order id */
-    CS_DEPOSIT_LINT = 'L',         /* value: TBS SHA-256; no account */
+    CS_DEPOSIT_OBJECTION =
+        'X',               /* a rejected or withdrawn approval, whatever account it names; value: order id */
+    CS_DEPOSIT_LINT = 'L', /* value: TBS SHA-256; no account */
 };
 
 struct cs_deposit_key {

@@ -46,6 +46,12 @@ static void flight_done(struct cs_gate *g, struct cs_flight *f)
     g->n_flights--;
 }
 
+void cs_flight_undo(struct cs_gate *g, struct cs_flight *f)
+{
+    g->n_opened--; /* the newest of this turn */
+    flight_done(g, f);
+}
+
 struct cs_flight *cs_flight_sent(struct cs_gate *g, uint64_t seq)
 {
     for (uint32_t i = 0, left = g->n_flights; left != 0; i++) {

@@ -152,6 +152,8 @@ void cs_front_table(struct cs_gate *g);
 
 /* cs_flight_open returns a flight with state APPENDED, its fields cleared; NULL when all are taken. */
 struct cs_flight *cs_flight_open(struct cs_gate *g);
+/* cs_flight_undo takes the flight opened last back: its intent was not appended. */
+void cs_flight_undo(struct cs_gate *g, struct cs_flight *f);
 /* The flight of an intent that a signer holds; NULL when there is none. */
 struct cs_flight *cs_flight_sent(struct cs_gate *g, uint64_t seq);
 struct cs_flight *cs_flight_of_request(struct cs_gate *g, const struct cs_client *client,

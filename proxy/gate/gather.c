@@ -193,7 +193,9 @@ static CS_RESULT gather_stored(struct gathering *w, const struct cs_ask *ask)
             if (passes[pass] == CS_DEPOSIT_DOMAIN)
                 CS_TRY(gather_account(w, account));
             else
-                CS_TRY(gather_deposits(w, passes[pass], account, cs_proto_span(s->order->order_id)));
+                CS_TRY(gather_deposits(w, passes[pass],
+                                       passes[pass] == CS_DEPOSIT_OBJECTION ? (struct cs_span){ 0 } : account,
+                                       cs_proto_span(s->order->order_id)));
         }
     return CS_OK;
 }

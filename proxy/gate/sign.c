@@ -161,12 +161,16 @@ static CS_RESULT admit(struct asking *a)
     cs_result r = cs_proto_pack(&verdict->base, arena, &packed);
     if (cs_ok(r))
         cs_buf_put(&f->verdict, packed.at, packed.len);
-    if (!cs_ok(r) || f->request_id.failed || f->tbs.failed || f->verdict.failed)
-        return cs_store_failed(g,
-                               CS_ERR(NO_MEMORY)); /* takes the turn back; the flight answers UNAVAILABLE */
-    r = keep_evidence(g, &c->facts, relied_on);
+    if (f->request_id.failed || f->tbs.failed || f->verdict.failed)
+        r = CS_ERR(NO_MEMORY);
+    if (cs_ok(r))
+        r = keep_evidence(g, &c->facts, relied_on);
     if (cs_ok(r))
         r = cs_ledger_append(g->ledger, entry, &f->seq);
+    if (cs_class(r) == CS_CLASS_CALLER || cs_class(r) == CS_CLASS_BUSY) { /* this request's own fault */
+        cs_flight_undo(g, f);
+        return r;
+    }
     return cs_ok(r) ? CS_OK : cs_store_failed(g, r);
 }
 

@@ -202,7 +202,7 @@ static CS_RESULT read_issuer(struct cs_policy *p, const struct cs_yaml_node *n, 
     struct cs_issuer *out = &p->issuer[p->n_issuers];
     CS_TRY(cs_yaml_id(f[ID].value, CS_POLICY_ID_MAX_LEN, &out->id, note));
     CS_TRY(read_purposes(f[PURPOSES].value, &out->purposes, note));
-    uint32_t fitting;
+    uint32_t fitting = 0;
     CS_TRY(read_certificate(p, out, f[CERTIFICATE].value, &fitting, note));
     CS_TRY(read_uri(f[KEY].value, &out->key_uri, note));
     CS_TRY(read_algorithms(out, f[ALGORITHMS].value, fitting, note));

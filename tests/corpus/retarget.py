@@ -16,7 +16,7 @@ RESERVED = {bytes.fromhex("67810c010201"): "dv", bytes.fromhex("67810c010202"): 
             bytes.fromhex("67810c010203"): "iv", bytes.fromhex("67810c0101"): "ev"}
 ALGORITHMS = {"ec": bytes.fromhex("300a06082a8648ce3d040302"),
               "rsa": bytes.fromhex("300d06092a864886f70d01010b0500")}
-COMMON_NAME = bytes.fromhex("550403")
+COMMON_NAME, COUNTRY_NAME = bytes.fromhex("550403"), bytes.fromhex("550406")
 
 
 def read(data):
@@ -57,7 +57,8 @@ class Leaf:
             raise ValueError("not v3")
         self.subject, self.spki = self.fields[5], self.fields[6]
         self.dns, self.ips, self.other_names, self.profile = [], [], 0, None
-        self.extensions = []
+        self.extensions, self.san_critical = [], False
+        self.common_names = sum(oid == COMMON_NAME for oid, _, _ in self._subject())
         for whole in self.fields[7:]:
             if whole[0] == 0xA3:
                 for _, _, extension in tlvs(read(read(whole)[1])[1]):
@@ -68,6 +69,7 @@ class Leaf:
         oid, value = parts[0][1], parts[-1][1]
         self.extensions.append((oid, der))
         if oid == SAN:
+            self.san_critical = len(parts) == 3
             for tag, content, _ in tlvs(read(value)[1]):
                 if tag == 0x82:
                     self.dns.append(content)
@@ -79,15 +81,15 @@ class Leaf:
             found = [RESERVED[p] for p in (read(read(w)[1])[1] for _, _, w in tlvs(read(value)[1])) if p in RESERVED]
             self.profile = found[0] if len(found) == 1 else None
 
-    def attributes(self):
-        """(oid content, string tag, value) of the subject, commonName left out."""
-        out = []
+    def _subject(self):
         for _, rdn, _ in tlvs(read(self.subject)[1]):
             for _, pair, _ in tlvs(rdn):
                 (_, oid, _), (tag, value, _) = tlvs(pair)
-                if oid != COMMON_NAME:
-                    out.append((oid, tag, value))
-        return out
+                yield oid, tag, value
+
+    def attributes(self):
+        """(oid content, string tag, value) of the subject, commonName left out."""
+        return [row for row in self._subject() if row[0] != COMMON_NAME]
 
     def labels(self):
         return [f"dns:{n.decode()}" for n in self.dns] + [f"ip:{ipaddress.ip_address(i)}" for i in self.ips]

@@ -75,6 +75,14 @@ static void form_people(struct cs_form *f, const Countersign__V1__OrganizationId
             "organization_identity.approver: nobody who collected, for extended validation");
 }
 
+/* BR 7.1.2.7.2, 3.2.2.3: a domain-validated subject may name a verified country and nothing else. */
+static bool is_country_alone(const Countersign__V1__OrganizationIdentity *m)
+{
+    static const uint8_t country_name[] = { 0x55, 0x04, 0x06 };
+    return m->n_attributes == 1 &&
+           cs_span_eq(cs_proto_span(m->attributes[0]->oid), cs_span_of(country_name, sizeof country_name));
+}
+
 void cs_form_organization_identity(struct cs_form *f, const Countersign__V1__OrganizationIdentity *m)
 {
     cs_need(f, m->n_attributes > 0 && m->n_attributes <= CS_ATTRIBUTES_MAX,
@@ -87,11 +95,10 @@ void cs_form_organization_identity(struct cs_form *f, const Countersign__V1__Org
             "organization_identity.previous_statement_sha256: 32 octets, or absent");
     cs_need(f, m->record_version != 1 || m->previous_statement_sha256.len == 0,
             "organization_identity.previous_statement_sha256: absent, for a first version");
-    cs_need(f,
-            m->profile == COUNTERSIGN__V1__PROFILE__PROFILE_INDIVIDUAL_VALIDATED ||
-                m->profile == COUNTERSIGN__V1__PROFILE__PROFILE_ORGANIZATION_VALIDATED ||
-                m->profile == COUNTERSIGN__V1__PROFILE__PROFILE_EXTENDED_VALIDATION,
-            "organization_identity.profile: a profile whose subject names somebody");
+    cs_need(f, m->profile != COUNTERSIGN__V1__PROFILE__PROFILE_UNSPECIFIED,
+            "organization_identity.profile: given");
+    cs_need(f, m->profile != COUNTERSIGN__V1__PROFILE__PROFILE_DOMAIN_VALIDATED || is_country_alone(m),
+            "organization_identity.attributes: countryName alone, for a domain-validated profile");
     cs_need(f, cs_is_past(f, m->oldest_data_at_unix_s),
             "organization_identity.oldest_data_at_unix_s: given, not after issued_at");
     cs_need(f, m->n_sources > 0 && m->n_sources <= CS_SOURCES_MAX, "organization_identity.sources: 1 to 64");
