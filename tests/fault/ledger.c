@@ -15,7 +15,7 @@
 #include "tests/fault/vfs.h"
 #include "tests/unit/ledger/fixture.h"
 
-enum { TURNS = 3, INTENTS = 2, TURN_ENTRIES = INTENTS + 2 };
+enum { TURNS = 2, INTENTS = 2, TURN_ENTRIES = INTENTS + 2 };
 
 static bool is_refused_by_store(cs_result r)
 {
@@ -182,7 +182,7 @@ static void each_fault_of(enum fault_kind kind, bool in_open)
 {
     unsigned nth = 0, n_met = 0;
     for (; one_fault(kind, nth, FAULT_ONCE, in_open); n_met++)
-        nth += kind != FAULT_MEMORY || nth < 40 ? 1 : in_open ? 97 : 7; /* many allocations are alike */
+        nth += kind != FAULT_MEMORY || nth < 40 ? 1 : in_open ? 193 : 13; /* many allocations are alike */
     unsigned step = nth / 12 + 1;
     for (unsigned at = 0; at < nth; at += step)
         (void)one_fault(kind, at, FAULT_FOR_GOOD, in_open);
@@ -214,9 +214,11 @@ static void allocation_faults(void **state)
     each_fault_of(FAULT_MEMORY, true);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     fault_install();
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(disk_faults_in_turns),
         cmocka_unit_test(disk_faults_from_open_on),

@@ -17,7 +17,7 @@
 #include "tests/fault/vfs.h"
 #include "tests/unit/ledger/fixture.h"
 
-enum { TURNS = 6, TIMED_KILLS = 60 };
+enum { TURNS = 3, TIMED_KILLS = 30 };
 
 static unsigned intents_of(unsigned t)
 {
@@ -114,7 +114,7 @@ static void check_after(struct house *h, uint64_t acked, unsigned n_turns)
     assert_int_equal(report.n_open, 0);
 }
 
-static void killed_at_each(enum fault_kind kind)
+static void killed_at_each(enum fault_kind kind, bool created_too)
 {
     unsigned nth = 0;
     for (bool ended = false; !ended; nth++) {
@@ -123,9 +123,9 @@ static void killed_at_each(enum fault_kind kind)
         assert_int_equal(house_set_up(&own), 0);
         struct house *h = own;
         house_close(h);
-        if (nth % 2 == 0)
-            (void)unlink(h->path); /* every other time it is created in the child, too */
-        ended = run_child(h, kind, nth / 2, 0, TURNS, &acked) && nth % 2 == 1;
+        if (created_too)
+            (void)unlink(h->path);
+        ended = run_child(h, kind, nth, 0, TURNS, &acked);
         check_after(h, acked, TURNS);
         (void)house_tear_down(&own);
     }
@@ -136,14 +136,20 @@ static void killed_at_each(enum fault_kind kind)
 static void killed_at_each_write(void **state)
 {
     (void)state;
-    killed_at_each(FAULT_WRITE);
-    killed_at_each(FAULT_WRITE_TORN);
+    killed_at_each(FAULT_WRITE, true);
+}
+
+static void killed_within_each_write(void **state)
+{
+    (void)state;
+    killed_at_each(FAULT_WRITE_TORN, false);
 }
 
 static void killed_at_each_sync(void **state)
 {
     (void)state;
-    killed_at_each(FAULT_SYNC);
+    killed_at_each(FAULT_SYNC, true);
+    killed_at_each(FAULT_SYNC, false);
 }
 
 static void killed_at_any_moment(void **state)
@@ -156,7 +162,7 @@ static void killed_at_any_moment(void **state)
         assert_int_equal(house_set_up(&own), 0);
         struct house *h = own;
         house_close(h);
-        (void)run_child(h, FAULT_NONE, 0, 1000 + i * 700, 4000, &acked);
+        (void)run_child(h, FAULT_NONE, 0, 1000 + i * 1400, 4000, &acked);
         n_midway += acked != 0;
         check_after(h, acked, 4000);
         (void)house_tear_down(&own);
@@ -165,11 +171,14 @@ static void killed_at_any_moment(void **state)
     assert_true(n_midway > 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     fault_install();
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_at_each_write),
+        cmocka_unit_test(killed_within_each_write),
         cmocka_unit_test(killed_at_each_sync),
         cmocka_unit_test(killed_at_any_moment),
     };
