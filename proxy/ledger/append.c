@@ -32,7 +32,7 @@ static void count(struct cs_ledger *l, const entry_t *e)
 
 CS_RESULT cs_ledger_append(struct cs_ledger *l, entry_t *entry, uint64_t *out_seq)
 {
-    CS_TRY(cs_usable(l));
+    CS_TRY(cs_turn_ready(l));
     CS_TRY(cs_entry_form(entry));
     int64_t now_unix_us = cs_clock_unix_us();
     entry->seq = l->now.tree.size + 1;
@@ -41,8 +41,8 @@ CS_RESULT cs_ledger_append(struct cs_ledger *l, entry_t *entry, uint64_t *out_se
     if (len > CS_LEDGER_ENTRY_MAX_LEN)
         return CS_ERR(LIMIT);
     CS_TRY(room_for_intent(l));
-    CS_TRY(cs_turn_begin(l));
     CS_TRY(cs_index_check(l, entry));
+    CS_TRY(cs_turn_begin(l));
 
     struct cs_span bytes = cs_span_of(l->encoded, protobuf_c_message_pack(&entry->base, l->encoded));
     struct cs_sha256 leaf = cs_merkle_leaf(bytes);

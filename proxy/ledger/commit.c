@@ -39,11 +39,14 @@ static void take_back(struct cs_ledger *l)
     l->in_turn = false;
 }
 
+CS_RESULT cs_turn_ready(const struct cs_ledger *l)
+{
+    return l->broken || l->turn_failed ? CS_ERR(STORE) : CS_OK;
+}
+
 CS_RESULT cs_turn_begin(struct cs_ledger *l)
 {
-    CS_TRY(cs_usable(l));
-    if (l->turn_failed)
-        return CS_ERR(STORE);
+    CS_TRY(cs_turn_ready(l));
     if (l->in_turn)
         return CS_OK;
     l->in_turn = true;
@@ -68,14 +71,9 @@ void cs_turn_fail(struct cs_ledger *l)
     l->turn_failed = true;
 }
 
-static bool is_changed(const struct cs_ledger *l)
-{
-    return l->now.tree.size != l->kept.tree.size || l->now.n_puts != l->kept.n_puts;
-}
-
 bool cs_ledger_has_appends(const struct cs_ledger *l)
 {
-    return l->turn_failed || is_changed(l);
+    return l->in_turn || l->turn_failed;
 }
 
 void cs_ledger_abandon(struct cs_ledger *l)
@@ -108,9 +106,7 @@ CS_RESULT cs_ledger_commit(struct cs_ledger *l, struct cs_grant_list *out)
         return CS_ERR(STORE);
     }
     struct cs_grant_list grants = { 0 };
-    if (!is_changed(l)) { /* at most a transaction in which everything was refused */
-        cs_ledger_abandon(l);
-        CS_TRY(cs_usable(l));
+    if (!l->in_turn) {
         *out = grants;
         return CS_OK;
     }

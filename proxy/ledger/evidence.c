@@ -59,7 +59,7 @@ CS_RESULT cs_evidence_known(struct cs_ledger *l, struct cs_span digest, bool *ou
 
 CS_RESULT cs_ledger_evidence_put(struct cs_ledger *l, const struct cs_sha256 *digest, struct cs_span envelope)
 {
-    CS_TRY(cs_turn_begin(l));
+    CS_TRY(cs_turn_ready(l));
     bool known = false;
     CS_TRY(cs_evidence_known(l, cs_sha256_span(digest), &known));
     if (known)
@@ -67,6 +67,7 @@ CS_RESULT cs_ledger_evidence_put(struct cs_ledger *l, const struct cs_sha256 *di
     struct cs_sha256 own = cs_sha256(envelope);
     if (!cs_span_eq(cs_sha256_span(&own), cs_sha256_span(digest)))
         return CS_ERR(ARGUMENT);
+    CS_TRY(cs_turn_begin(l));
     sqlite3_stmt *s = l->statement[CS_SQL_EVIDENCE_PUT];
     cs_bind_u64(s, 1, l->now.n_puts + 1);
     cs_bind_span(s, 2, cs_sha256_span(digest));
@@ -126,12 +127,13 @@ CS_RESULT cs_ledger_statement_put(struct cs_ledger *l, struct cs_span statement_
 {
     if (statement_id.len == 0 || statement_id.len > CS_LEDGER_KEY_MAX_LEN)
         return CS_ERR(ARGUMENT);
-    CS_TRY(cs_turn_begin(l));
+    CS_TRY(cs_turn_ready(l));
     bool known = false;
     struct cs_sha256 bound;
     CS_TRY(cs_ledger_statement_get(l, statement_id, &known, &bound));
     if (known)
         return cs_span_eq(cs_sha256_span(&bound), cs_sha256_span(payload)) ? CS_OK : CS_ERR(EXISTS);
+    CS_TRY(cs_turn_begin(l));
     sqlite3_stmt *s = l->statement[CS_SQL_STATEMENT_PUT];
     cs_bind_u64(s, 1, l->now.n_puts + 1);
     cs_bind_span(s, 2, statement_id);
@@ -148,7 +150,7 @@ CS_RESULT cs_ledger_deposit_key_put(struct cs_ledger *l, struct cs_span key, con
 {
     if (key.len == 0 || key.len > CS_LEDGER_KEY_MAX_LEN)
         return CS_ERR(ARGUMENT);
-    CS_TRY(cs_turn_begin(l));
+    CS_TRY(cs_turn_ready(l));
     sqlite3_stmt *s = l->statement[CS_SQL_KEY_HAS];
     bool row = false;
     cs_bind_span(s, 1, key);
@@ -158,6 +160,7 @@ CS_RESULT cs_ledger_deposit_key_put(struct cs_ledger *l, struct cs_span key, con
     (void)sqlite3_reset(s);
     if (row)
         return CS_OK;
+    CS_TRY(cs_turn_begin(l));
     s = l->statement[CS_SQL_KEY_PUT];
     cs_bind_u64(s, 1, l->now.n_puts + 1);
     cs_bind_span(s, 2, key);

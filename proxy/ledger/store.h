@@ -93,7 +93,10 @@ CS_RESULT cs_query_step(struct cs_ledger *l, sqlite3_stmt *s, bool *out_row);
 
 /* ---- the turn (commit.c) ---- */
 
-/* cs_turn_begin opens the transaction unless it is open. */
+/* cs_turn_ready is STORE when the turn has failed or the handle is broken. */
+CS_RESULT cs_turn_ready(const struct cs_ledger *l);
+/* cs_turn_begin opens the transaction unless it is open. Called when a row is about to be written and
+ * not before, so that a turn in which everything was refused leaves none open. */
 CS_RESULT cs_turn_begin(struct cs_ledger *l);
 /* cs_turn_write runs an insert and resets it; on failure the turn is taken back (STORE). */
 CS_RESULT cs_turn_write(struct cs_ledger *l, enum cs_statement id);
