@@ -118,7 +118,8 @@ static void change_bytes(struct house *h, sqlite3 *raw, unsigned t, const char *
     (void)snprintf(mend, SQL, "UPDATE %s SET %s = x'%s' WHERE %s = %lld", tables[t].table, column, hex,
                    tables[t].key, key);
     memcpy(new, old, len);
-    for (size_t i = 0; i < len + 2; i++) {
+    size_t step = t == 0 ? 1 : 3; /* every byte of the entries */
+    for (size_t i = 0; i < len + 2; i += i + step < len ? step : 1) {
         size_t new_len = len;
         if (i < len)
             new[i] ^= (uint8_t)(1u << (i % 8));
