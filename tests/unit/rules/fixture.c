@@ -1,0 +1,289 @@
+#include "tests/unit/rules/fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proxy/ipc/messages.h"
+
+static const uint8_t issuer_name[] = { 0x30, 0x0f, 0x31, 0x0d, 0x30, 0x0b, 0x06, 0x03, 0x55,
+                                       0x04, 0x0a, 0x0c, 0x04, 'A',  'c',  'm',  'e' };
+static const uint8_t serial[] = { 0x7f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+
+static const struct {
+    int profile;
+    const char *at;
+    size_t len;
+} policies[] = {
+    { PROFILE(DOMAIN_VALIDATED), "\x30\x0a\x30\x08\x06\x06\x67\x81\x0c\x01\x02\x01", 12 },
+    { PROFILE(ORGANIZATION_VALIDATED), "\x30\x0a\x30\x08\x06\x06\x67\x81\x0c\x01\x02\x02", 12 },
+    { PROFILE(INDIVIDUAL_VALIDATED), "\x30\x0a\x30\x08\x06\x06\x67\x81\x0c\x01\x02\x03", 12 },
+    { PROFILE(EXTENDED_VALIDATION), "\x30\x09\x30\x07\x06\x05\x67\x81\x0c\x01\x01", 11 },
+};
+
+struct cs_extension *house_extension(struct house *h, const char *oid, bool critical, const char *value,
+                                     size_t value_len)
+{
+    struct cs_extension *x = &h->tbs.extension[h->tbs.n_extensions++];
+    *x = (struct cs_extension){ cs_span_of(oid, 3), critical, cs_span_of(value, value_len), { NULL, 0 } };
+    return x;
+}
+
+void house_profile(struct house *h, int profile)
+{
+    for (size_t i = 0; i < sizeof policies / sizeof *policies; i++)
+        if (policies[i].profile == profile)
+            h->tbs.extension[2].value = cs_span_of(policies[i].at, policies[i].len);
+}
+
+static void fill_issuer(struct cs_issuer *i)
+{
+    i->id = cs_span_str("r1");
+    i->subject = cs_span_of(issuer_name, sizeof issuer_name);
+    i->spki = cs_span_str("issuer key");
+    i->ski = cs_span_str("issuer ski");
+    i->not_after_unix_s = HOUSE_NOW + 1000 * INT64_C(86400);
+    i->purposes = CS_PURPOSE_LEAF;
+    i->algorithms = 1u << CS_ALG_ECDSA_SHA256;
+    i->profiles = 0x1e;
+}
+
+void house_init(struct house *h)
+{
+    struct cs_arena arena = h->arena, scratch = h->scratch;
+    cs_arena_reset(&arena);
+    cs_arena_reset(&scratch);
+    memset(h, 0, sizeof *h);
+    h->arena = arena;
+    h->scratch = scratch;
+
+    h->policy.n_issuers = 1;
+    fill_issuer(&h->policy.issuer[0]);
+    h->policy.n_attesters = 4;
+    h->policy.n_clients = 1;
+    h->policy.client[0] = (struct cs_client){ .name = cs_span_str("ra"), .issuers = 1 };
+    h->policy.limits.clock_skew_s = 60;
+
+    struct cs_tbs *t = &h->tbs;
+    t->version = 2;
+    t->der = cs_span_str("whole tbs");
+    t->serial = cs_span_of(serial, sizeof serial);
+    t->signature = cs_algorithm_der(CS_ALG_ECDSA_SHA256);
+    t->issuer = h->policy.issuer[0].subject;
+    t->not_before_unix_s = HOUSE_NOW;
+    t->not_after_unix_s = HOUSE_NOW + 90 * 86400 - 1;
+    t->spki = cs_span_str("subscriber key");
+    t->key_kind = CS_KEY_EC_P256;
+    t->has_san = true;
+    t->has_aki = true;
+    t->aki_key_id = h->policy.issuer[0].ski;
+    house_extension(h, "\x55\x1d\x11", true, "", 0);
+    house_extension(h, "\x55\x1d\x23", false, "", 0);
+    house_extension(h, "\x55\x1d\x20", false, "", 0);
+    house_profile(h, PROFILE(DOMAIN_VALIDATED));
+
+    struct cs_facts *f = &h->facts;
+    f->now_unix_s = HOUSE_NOW;
+    f->policy = &h->policy;
+    f->issuer = &h->policy.issuer[0];
+    f->client = &h->policy.client[0];
+    f->tbs = t;
+    f->spki.ec_point_valid = true;
+    f->spki_sha256 = cs_sha256(t->spki);
+    f->tbs_sha256 = cs_sha256(t->der);
+    f->pair_sha256 = cs_sha256(cs_span_str("pair"));
+    f->kind = CS_LEAF_CERTIFICATE;
+    f->evidence = h->evidence;
+    f->ledger_ready = true;
+}
+
+void house_done(struct house *h)
+{
+    cs_arena_done(&h->arena);
+    cs_arena_done(&h->scratch);
+}
+
+void house_name(struct house *h, const char *name)
+{
+    char *kept = cs_arena_copy(&h->arena, cs_span_str(name));
+    h->tbs.name[h->tbs.n_names++] = (struct cs_san){ CS_SAN_DNS, cs_span_str(kept) };
+}
+
+void house_ip(struct house *h, const char *octets, size_t len)
+{
+    h->tbs.name[h->tbs.n_names++] = (struct cs_san){ CS_SAN_IP, cs_span_of(octets, len) };
+}
+
+void house_attribute(struct house *h, const char *oid, uint8_t tag, const char *value)
+{
+    uint32_t i = h->tbs.n_attributes++;
+    h->tbs.attribute[i] = (struct cs_attribute){ cs_span_str(oid), tag, cs_span_str(value), (uint16_t)i };
+    h->tbs.extension[0].critical = false;
+}
+
+ProtobufCBinaryData house_bytes(struct house *h, const char *text)
+{
+    size_t len = strlen(text);
+    return (ProtobufCBinaryData){ len, cs_arena_copy(&h->arena, cs_span_of(text, len)) };
+}
+
+static ProtobufCBinaryData bytes_of(struct house *h, struct cs_span s)
+{
+    return (ProtobufCBinaryData){ s.len, cs_arena_copy(&h->arena, s) };
+}
+
+static statement_t *add(struct house *h, Countersign__V1__Statement__BodyCase body)
+{
+    statement_t *s = cs_arena_get(&h->arena, sizeof *s);
+    Countersign__V1__Header *header = cs_arena_get(&h->arena, sizeof *header);
+    countersign__v1__statement__init(s);
+    countersign__v1__header__init(header);
+    header->account = house_bytes(h, "acme");
+    header->issued_at_unix_s = HOUSE_NOW - 3600;
+    header->expires_at_unix_s = HOUSE_NOW + 30 * 86400;
+    s->header = header;
+    s->body_case = body;
+    uint32_t i = h->facts.n_evidence++;
+    h->evidence[i] = (struct cs_evidence){
+        .statement = s,
+        .n_signers = 1,
+        .label = cs_arena_printf(&h->arena, "evidence[%u]", i),
+    };
+    return s;
+}
+
+struct cs_evidence *house_last(struct house *h)
+{
+    return &h->evidence[h->facts.n_evidence - 1];
+}
+
+static ProtobufCBinaryData *sorted(struct house *h, uint8_t tag, size_t *n)
+{
+    struct cs_span names[CS_TBS_NAMES_MAX];
+    *n = cs_sorted_names(&h->tbs, tag, names);
+    ProtobufCBinaryData *out = cs_arena_get(&h->arena, (*n + 1) * sizeof *out);
+    for (size_t i = 0; i < *n; i++)
+        out[i] = bytes_of(h, names[i]);
+    return out;
+}
+
+order_t *house_order(struct house *h)
+{
+    order_t *o = cs_arena_get(&h->arena, sizeof *o);
+    countersign__v1__order__init(o);
+    o->order_id = house_bytes(h, "o-1");
+    o->spki_sha256 = bytes_of(h, cs_sha256_span(&h->facts.spki_sha256));
+    o->possession_proven = true;
+    o->profile = PROFILE(DOMAIN_VALIDATED);
+    o->latest_not_after_unix_s = h->tbs.not_after_unix_s;
+    o->dns_names = sorted(h, CS_SAN_DNS, &o->n_dns_names);
+    o->ip_addresses = sorted(h, CS_SAN_IP, &o->n_ip_addresses);
+    add(h, COUNTERSIGN__V1__STATEMENT__BODY_ORDER)->order = o;
+    return o;
+}
+
+void house_age(control_t *d, int64_t then_unix_s)
+{
+    d->initiated_at_unix_s = d->oldest_data_at_unix_s = d->observed_at_unix_s = then_unix_s;
+}
+
+static control_t *new_control(struct house *h, int method)
+{
+    control_t *d = cs_arena_get(&h->arena, sizeof *d);
+    countersign__v1__domain_control__init(d);
+    d->method = (Countersign__V1__ValidationMethod)method;
+    d->scope = SCOPE(EXACT);
+    house_age(d, HOUSE_NOW - 86400);
+    add(h, COUNTERSIGN__V1__STATEMENT__BODY_DOMAIN_CONTROL)->domain_control = d;
+    return d;
+}
+
+control_t *house_control(struct house *h, const char *domain, int method, int scope)
+{
+    control_t *d = new_control(h, method);
+    d->scope = (Countersign__V1__DomainScope)scope;
+    d->subject_case = COUNTERSIGN__V1__DOMAIN_CONTROL__SUBJECT_DOMAIN;
+    d->domain = house_bytes(h, domain);
+    return d;
+}
+
+control_t *house_control_ip(struct house *h, const char *octets, size_t len, int method)
+{
+    control_t *d = new_control(h, method);
+    d->subject_case = COUNTERSIGN__V1__DOMAIN_CONTROL__SUBJECT_IP_ADDRESS;
+    d->ip_address = bytes_of(h, cs_span_of(octets, len));
+    return d;
+}
+
+identity_t *house_identity(struct house *h)
+{
+    identity_t *o = cs_arena_get(&h->arena, sizeof *o);
+    countersign__v1__organization_identity__init(o);
+    o->attributes = cs_arena_get(&h->arena, (h->tbs.n_attributes + 1) * sizeof *o->attributes);
+    for (uint32_t i = 0; i < h->tbs.n_attributes; i++) {
+        const struct cs_attribute *a = &h->tbs.attribute[i];
+        if (cs_attribute_is(a, CS_OID_CN, 3))
+            continue;
+        Countersign__V1__SubjectAttribute *b = cs_arena_get(&h->arena, sizeof *b);
+        countersign__v1__subject_attribute__init(b);
+        b->oid = bytes_of(h, a->oid);
+        b->string_type = (Countersign__V1__StringType)a->tag;
+        b->value = bytes_of(h, a->value);
+        o->attributes[o->n_attributes++] = b;
+    }
+    o->record_id = house_bytes(h, "r1");
+    o->record_version = 1;
+    o->profile = PROFILE(ORGANIZATION_VALIDATED);
+    o->oldest_data_at_unix_s = HOUSE_NOW - 86400;
+    add(h, COUNTERSIGN__V1__STATEMENT__BODY_ORGANIZATION_IDENTITY)->organization_identity = o;
+    return o;
+}
+
+approval_t *house_approval(struct house *h, int decision)
+{
+    approval_t *a = cs_arena_get(&h->arena, sizeof *a);
+    countersign__v1__approval__init(a);
+    a->order_id = house_bytes(h, "o-1");
+    a->decision = (Countersign__V1__ApprovalDecision)decision;
+    a->person = house_bytes(h, "anna");
+    a->reason = house_bytes(h, "as agreed");
+    add(h, COUNTERSIGN__V1__STATEMENT__BODY_APPROVAL)->approval = a;
+    return a;
+}
+
+void house_usual(struct house *h)
+{
+    house_init(h);
+    house_name(h, "www.example.com");
+    house_order(h);
+    house_control(h, "example.com", METHOD(DCV_DNS_CHANGE), SCOPE(NAMESPACE));
+}
+
+bool house_judge(struct house *h)
+{
+    cs_arena_reset(&h->scratch);
+    h->verdict = (struct cs_verdict){ .arena = &h->scratch };
+    cs_facts_find_orders(&h->facts);
+    for (uint32_t i = 0; i < h->facts.n_orders; i++)
+        h->facts.order[i].use = h->order_use;
+    if (!cs_ok(cs_judge(&h->facts, &h->verdict, &h->order)))
+        abort();
+    return cs_verdict_admits(&h->verdict);
+}
+
+bool house_has(const struct house *h, enum cs_rule rule, const char *subject)
+{
+    for (uint32_t i = 0; i < h->verdict.n_reasons; i++)
+        if (h->verdict.reason[i].rule == rule &&
+            (subject == NULL || strcmp(h->verdict.reason[i].subject, subject) == 0))
+            return true;
+    return false;
+}
+
+void house_print(const struct house *h)
+{
+    for (uint32_t i = 0; i < h->verdict.n_reasons; i++) {
+        const struct cs_reason *r = &h->verdict.reason[i];
+        fprintf(stderr, "  %s %s: found %s; needed %s\n", cs_rule_text(r->rule)->id, r->subject, r->found,
+                r->needed);
+    }
+}

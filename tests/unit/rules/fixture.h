@@ -1,0 +1,66 @@
+/*
+ * House: one request with everything it needs, built by hand, so that a test changes one thing and
+ * judges. house_init gives an admitted domain-validated request without names; names, then order and
+ * evidence are added by the calls below. Everything lives in h->arena.
+ */
+#ifndef TESTS_UNIT_RULES_FIXTURE_H
+#define TESTS_UNIT_RULES_FIXTURE_H
+
+#include "proxy/gate/rules/rows.h"
+
+#define HOUSE_NOW    (CS_DAY_2027_03_15 - 114 * 86400) /* 2026-11-21 */
+#define METHOD(id)   COUNTERSIGN__V1__VALIDATION_METHOD__VALIDATION_METHOD_##id
+#define PROFILE(id)  COUNTERSIGN__V1__PROFILE__PROFILE_##id
+#define SCOPE(id)    COUNTERSIGN__V1__DOMAIN_SCOPE__DOMAIN_SCOPE_##id
+#define DECISION(id) COUNTERSIGN__V1__APPROVAL_DECISION__APPROVAL_DECISION_##id
+#define ONION_NAME   "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion"
+#define HOUSE_OID_O  "\x55\x04\x0a"
+#define HOUSE_OID_L  "\x55\x04\x07"
+
+typedef Countersign__V1__Statement statement_t;
+typedef Countersign__V1__DomainControl control_t;
+typedef Countersign__V1__Order order_t;
+typedef Countersign__V1__OrganizationIdentity identity_t;
+typedef Countersign__V1__Approval approval_t;
+
+struct house {
+    struct cs_arena arena;   /* of the facts */
+    struct cs_arena scratch; /* of one judgement */
+    struct cs_policy policy;
+    struct cs_tbs tbs;
+    struct cs_facts facts;
+    struct cs_evidence evidence[CS_FACTS_EVIDENCE_MAX];
+    struct cs_use_fact order_use; /* put on every order found */
+    struct cs_verdict verdict;    /* of the last judgement */
+    uint32_t order;               /* that it rests on */
+};
+
+void house_init(struct house *h);
+void house_done(struct house *h);
+
+void house_name(struct house *h, const char *name);
+void house_ip(struct house *h, const char *octets, size_t len);
+void house_attribute(struct house *h, const char *oid, uint8_t tag, const char *value);
+void house_profile(struct house *h, int profile);
+struct cs_extension *house_extension(struct house *h, const char *oid, bool critical, const char *value,
+                                     size_t value_len);
+
+/* Evidence of account "acme", issued an hour ago, good for 30 days. */
+order_t *house_order(struct house *h); /* for the key and the names so far */
+control_t *house_control(struct house *h, const char *domain, int method, int scope);
+control_t *house_control_ip(struct house *h, const char *octets, size_t len, int method);
+identity_t *house_identity(struct house *h); /* the subject so far, record "r1" version 1, one signer */
+approval_t *house_approval(struct house *h, int decision);
+/* The evidence added last. */
+struct cs_evidence *house_last(struct house *h);
+ProtobufCBinaryData house_bytes(struct house *h, const char *text);
+void house_age(control_t *d, int64_t then_unix_s); /* all three times */
+
+/* www.example.com, its order and a namespace statement for example.com by DNS change. */
+void house_usual(struct house *h);
+
+bool house_judge(struct house *h);                                             /* true when admitted */
+bool house_has(const struct house *h, enum cs_rule rule, const char *subject); /* subject may be NULL */
+void house_print(const struct house *h);
+
+#endif

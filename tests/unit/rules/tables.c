@@ -1,0 +1,101 @@
+#include "tests/unit/rules/tables.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct house *H;
+static bool seen[CS_RULE_COUNT][2];
+
+void check(enum cs_rule rule, const char *row, bool ok, const char *subject)
+{
+    bool admitted = house_judge(H);
+    bool as_wanted = ok ? admitted : !admitted && house_has(H, rule, subject);
+    if (!as_wanted) {
+        house_print(H);
+        fail_msg("%s: %s: %s", cs_rule_text(rule)->id, row, ok ? "not admitted" : "reason is missing");
+    }
+    seen[rule][ok] = true;
+}
+
+static void every_rule_has_both_rows(void **state)
+{
+    (void)state;
+    bool mine[CS_RULE_COUNT] = { [CS_RULE_O02] = true, [CS_RULE_X01] = true };
+    size_t n;
+    const struct cs_rule_row *rows = cs_rule_rows(&n);
+    for (size_t i = 0; i < n; i++)
+        mine[rows[i].rule] = true;
+    const struct cs_control_row *controls = cs_control_rows(&n);
+    for (size_t i = 0; i < n; i++)
+        mine[controls[i].rule] = true;
+    for (int r = 0; r < CS_RULE_COUNT; r++)
+        for (int ok = 0; ok < 2; ok++)
+            if (mine[r] && !seen[r][ok])
+                fail_msg("%s has no %s row", cs_rule_text((enum cs_rule)r)->id,
+                         ok ? "accepting" : "refusing");
+}
+
+/* What a row does not read cannot change it. */
+static void rows_read_only_what_they_declare(void **state)
+{
+    (void)state;
+    size_t n;
+    const struct cs_rule_row *rows = cs_rule_rows(&n);
+    struct cs_issuer other = { 0 };
+    struct cs_client nobody = { 0 };
+    static const unsigned inputs[] = { CS_IN_CLOCK, CS_IN_LEDGER, CS_IN_CLIENT, CS_IN_ISSUER };
+    for (size_t k = 0; k < N_OF(inputs); k++) {
+        house_usual(H);
+        assert_true(house_judge(H));
+        switch (inputs[k]) {
+        case CS_IN_CLOCK:
+            H->facts.now_unix_s += 400 * 86400;
+            break;
+        case CS_IN_LEDGER:
+            H->facts.ledger_ready = false;
+            H->facts.serial_use.certificate = H->order_use.certificate = true;
+            break;
+        case CS_IN_CLIENT:
+            H->facts.client = &nobody;
+            break;
+        default:
+            H->facts.issuer = &other;
+        }
+        assert_false(house_judge(H));
+        for (size_t i = 0; i < n; i++)
+            for (uint32_t r = 0; r < H->verdict.n_reasons; r++)
+                if (H->verdict.reason[r].rule == rows[i].rule && rows[i].rule != CS_RULE_B06 &&
+                    rows[i].rule != CS_RULE_T12 && (rows[i].inputs & inputs[k]) == 0)
+                    fail_msg("%s reads input %u", cs_rule_text(rows[i].rule)->id, inputs[k]);
+    }
+}
+
+int main(void)
+{
+    H = calloc(1, sizeof *H);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tbs_tables),
+        cmocka_unit_test(time_tables),
+        cmocka_unit_test(key_table),
+        cmocka_unit_test(subject_tables),
+        cmocka_unit_test(extension_tables),
+        cmocka_unit_test(name_table),
+        cmocka_unit_test(order_tables),
+        cmocka_unit_test(order_choice),
+        cmocka_unit_test(approval_table),
+        cmocka_unit_test(cover_table),
+        cmocka_unit_test(method_table),
+        cmocka_unit_test(age_table),
+        cmocka_unit_test(derivation_table),
+        cmocka_unit_test(cover_map),
+        cmocka_unit_test(organization_table),
+        cmocka_unit_test(identity_age_table),
+        cmocka_unit_test(rows_read_only_what_they_declare),
+        cmocka_unit_test(every_rule_has_both_rows), /* last: looks back at the others */
+    };
+    int failed = H != NULL ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
+    if (H != NULL)
+        house_done(H);
+    free(H);
+    return failed;
+}

@@ -1,0 +1,37 @@
+/* Boundary tables: every row judges one house and notes that its rule was seen accepting or refusing. */
+#ifndef TESTS_UNIT_RULES_TABLES_H
+#define TESTS_UNIT_RULES_TABLES_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "tests/unit/rules/fixture.h"
+
+#define N_OF(array) (sizeof(array) / sizeof *(array))
+
+extern struct house *H;
+
+/* check judges H. An accepting row admits; a refusing row has a reason of the rule, for subject unless
+ * that is NULL. */
+void check(enum cs_rule rule, const char *row, bool ok, const char *subject);
+
+void tbs_tables(void **state);
+void time_tables(void **state);
+void key_table(void **state);
+void subject_tables(void **state);
+void extension_tables(void **state);
+void name_table(void **state);
+void order_tables(void **state);
+void order_choice(void **state);
+void approval_table(void **state);
+void cover_table(void **state);
+void method_table(void **state);
+void age_table(void **state);
+void derivation_table(void **state);
+void cover_map(void **state);
+void organization_table(void **state);
+void identity_age_table(void **state);
+
+#endif
