@@ -468,8 +468,8 @@ static void organization_bounds(void **state)
     OBAD("previous_statement_sha256: 32", O->previous_statement_sha256.len = 31);
     OBAD("previous_statement_sha256: absent", O->record_version = 1);
     OGOOD(O->record_version = 1; O->previous_statement_sha256.len = 0);
-    OBAD("countryName alone", O->profile = COUNTERSIGN__V1__PROFILE__PROFILE_DOMAIN_VALIDATED);
-    OBAD("countryName alone", O->profile = COUNTERSIGN__V1__PROFILE__PROFILE_DOMAIN_VALIDATED;
+    OBAD("attributes: countryName alone", O->profile = COUNTERSIGN__V1__PROFILE__PROFILE_DOMAIN_VALIDATED);
+    OBAD("attributes: countryName alone", O->profile = COUNTERSIGN__V1__PROFILE__PROFILE_DOMAIN_VALIDATED;
          O->n_attributes = 1; O->attributes[0]->oid = TEXT("\x55\x04\x0a"));
     OGOOD(O->profile = COUNTERSIGN__V1__PROFILE__PROFILE_DOMAIN_VALIDATED; O->n_attributes = 1;
           O->attributes[0]->oid = TEXT("\x55\x04\x06"));
