@@ -3,6 +3,8 @@
 #include "client/cli/pbjson.h"
 #include "client/cli/tree.h"
 #include "proto/canonical.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/io.h"
 #include "proxy/gate/evidence/evidence.h"
 
 const struct cs_option cs_options_attest_cosign[] = {
@@ -36,6 +38,7 @@ int cs_cmd_attest_cosign(struct cs_cli *cli, const struct cs_args *args)
 }
 
 const struct cs_option cs_options_attest_show[] = {
+    { "policy", "FILE", "say whether the gate would admit it now under this policy", CS_OPT_VALUE },
     { "json", NULL, "print JSON", CS_OPT_SWITCH },
     { 0 },
 };
@@ -48,7 +51,36 @@ static json_t *signatures_of(const Countersign__V1__Envelope *e)
     return all;
 }
 
-/* Signatures are only listed: which keys may sign is the policy's word, not the file's. */
+/* Whether the gate would admit the envelope now; adds "admitted" and, if not, "reasons". */
+static CS_RESULT add_admission(json_t *document, const char *path, struct cs_span envelope,
+                               struct cs_arena *arena, bool *admitted, struct cs_note *note)
+{
+    CS_AUTO_BUF struct cs_buf yaml = { 0 };
+    struct cs_policy *policy = NULL;
+    struct cs_verdict v = { .arena = arena };
+    struct cs_evidence e;
+    struct cs_note why = { 0 };
+    CS_TRY(cs_read_file(path, CS_POLICY_MAX_LEN, &yaml, note));
+    cs_result r = cs_policy_load(cs_buf_span(&yaml), &policy, &why);
+    if (!cs_ok(r)) {
+        cs_note_set(note, "%s: %s", path, why.text);
+        return r;
+    }
+    struct cs_evidence_context ctx = { .policy = policy, .now_unix_s = cs_clock_unix_s() };
+    r = cs_evidence_admit(&ctx, envelope, "statement", arena, &v, admitted, &e);
+    json_t *reasons = json_array();
+    for (uint32_t i = 0; cs_ok(r) && i < v.n_reasons; i++)
+        json_array_append_new(reasons,
+                              json_pack("{s:s, s:s, s:s, s:s}", "rule", cs_rule_text(v.reason[i].rule)->id,
+                                        "title", cs_rule_text(v.reason[i].rule)->title, "found",
+                                        v.reason[i].found, "needed", v.reason[i].needed));
+    json_object_set_new(document, "admitted", json_boolean(cs_ok(r) && *admitted));
+    json_object_set_new(document, "reasons", reasons);
+    cs_policy_free(policy);
+    return r;
+}
+
+/* Without a policy signatures are only listed: which keys may sign is its word, not the file's. */
 int cs_cmd_attest_show(struct cs_cli *cli, const struct cs_args *args)
 {
     const char *path = cs_arg_at(args, NULL, 0);
@@ -76,5 +108,12 @@ int cs_cmd_attest_show(struct cs_cli *cli, const struct cs_args *args)
                                  "signatures", signatures_of(e), "statement", cs_pbjson_write(m, false));
     if (document != NULL && !complete)
         json_object_set_new(document, "fault", json_string(why));
-    return cs_cli_data(cli, cs_arg_has(args, "json"), document, CS_EXIT_DONE);
+    bool admitted = true;
+    const char *policy = cs_arg_get(args, "policy");
+    if (document != NULL && policy != NULL &&
+        !cs_ok(add_admission(document, policy, cs_buf_span(&bytes), &arena, &admitted, &note))) {
+        json_decref(document);
+        return cs_cli_usage(cli, "--policy %s", note.text);
+    }
+    return cs_cli_data(cli, cs_arg_has(args, "json"), document, admitted ? CS_EXIT_DONE : CS_EXIT_REFUSED);
 }

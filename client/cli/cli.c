@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "proxy/base/clock.h"
 #include "proxy/base/io.h"
 
 int cs_cli_fail(struct cs_cli *cli, enum cs_exit code, const char *format, ...)
@@ -76,6 +77,13 @@ json_t *cs_cli_hex(struct cs_span bytes)
         return NULL;
     cs_hex(bytes, (char *)text.at);
     return json_stringn((const char *)text.at, 2 * bytes.len);
+}
+
+json_t *cs_cli_time(int64_t unix_s)
+{
+    char text[CS_TIME_TEXT_LEN];
+    cs_time_text(unix_s, text);
+    return json_string(text);
 }
 
 /* ---- finding the command and its help ---- */

@@ -64,8 +64,9 @@ const char *cs_cli_plain(const struct cs_cli *cli);
 /* cs_cli_write puts bytes where --out says: a file (0644) or, without it, standard output. */
 int cs_cli_write(struct cs_cli *cli, const struct cs_args *args, struct cs_span bytes);
 
-/* cs_cli_print_json_string is a JSON string of a span's hex; NULL without memory. */
+/* JSON strings of a span's hex and of a time as RFC 3339; NULL without memory. */
 json_t *cs_cli_hex(struct cs_span bytes);
+json_t *cs_cli_time(int64_t unix_s);
 
 /* The commands. */
 int cs_cmd_keygen(struct cs_cli *cli, const struct cs_args *args);

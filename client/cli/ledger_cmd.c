@@ -18,13 +18,6 @@ const struct cs_option cs_options_ledger_show[] = {
     { 0 },
 };
 
-static json_t *when_us(int64_t unix_us)
-{
-    char text[CS_TIME_TEXT_LEN];
-    cs_time_text(unix_us / 1000000, text);
-    return json_string(text);
-}
-
 static json_t *report_of(const struct cs_ledger_report *r)
 {
     json_t *out =
@@ -40,8 +33,8 @@ static json_t *report_of(const struct cs_ledger_report *r)
     for (size_t i = 0; out != NULL && i < sizeof counts / sizeof *counts; i++)
         json_object_set_new(out, counts[i].name, json_integer((json_int_t)counts[i].n));
     if (out != NULL && r->n_entries != 0) {
-        json_object_set_new(out, "first_at", when_us(r->first_unix_us));
-        json_object_set_new(out, "last_at", when_us(r->last_unix_us));
+        json_object_set_new(out, "first_at", cs_cli_time(r->first_unix_us / 1000000));
+        json_object_set_new(out, "last_at", cs_cli_time(r->last_unix_us / 1000000));
     }
     return out;
 }

@@ -48,6 +48,9 @@ const char *cs_pbjson_enum_name(const ProtobufCEnumDescriptor *d, int value,
 /* cs_pbjson_enum_of finds a value by name; the _UNSPECIFIED one is not found. */
 bool cs_pbjson_enum_of(const ProtobufCEnumDescriptor *d, const char *name, int *out);
 
+/* cs_pbjson_step is the size in memory of one value of a field. */
+size_t cs_pbjson_step(ProtobufCType t);
+
 /* ---- bytes fields: pbbytes.c ---- */
 
 enum cs_bytes_form {

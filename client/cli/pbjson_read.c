@@ -188,31 +188,12 @@ static CS_RESULT read_value(struct reading *r, const ProtobufCFieldDescriptor *f
     return CS_ERR(BUG); /* no message of the project has floating point fields */
 }
 
-static size_t step_of(ProtobufCType t)
-{
-    switch (t) {
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-        return sizeof(uint64_t);
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return sizeof(void *);
-    case PROTOBUF_C_TYPE_BYTES:
-        return sizeof(ProtobufCBinaryData);
-    default:
-        return sizeof(uint32_t);
-    }
-}
-
 static CS_RESULT read_repeated(struct reading *r, const ProtobufCFieldDescriptor *f, const json_t *v,
                                char *base)
 {
     if (!json_is_array(v))
         return refuse(r, "%s; needs an array", kind_of(v));
-    size_t n = json_array_size(v), step = step_of(f->type), len = r->path_len;
+    size_t n = json_array_size(v), step = cs_pbjson_step(f->type), len = r->path_len;
     char *items = NULL;
     if (n != 0 && (items = cs_arena_get(r->arena, n * step)) == NULL)
         return CS_ERR(NO_MEMORY);

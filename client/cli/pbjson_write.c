@@ -123,7 +123,7 @@ static json_t *write_value(const ProtobufCFieldDescriptor *f, const void *at, bo
     return NULL;
 }
 
-static size_t step_of(ProtobufCType t)
+size_t cs_pbjson_step(ProtobufCType t)
 {
     switch (t) {
     case PROTOBUF_C_TYPE_INT64:
@@ -154,7 +154,7 @@ static bool is_default(const ProtobufCFieldDescriptor *f, const void *at)
         return ((const ProtobufCBinaryData *)at)->len == 0;
     default: {
         static const uint8_t zero[8];
-        return memcmp(at, zero, step_of(f->type)) == 0;
+        return memcmp(at, zero, cs_pbjson_step(f->type)) == 0;
     }
     }
 }
@@ -172,7 +172,8 @@ static bool write_field(json_t *object, const ProtobufCMessage *m, const Protobu
             return true;
         json_t *array = json_array();
         for (size_t i = 0; i < n; i++)
-            if (json_array_append_new(array, write_value(f, items + i * step_of(f->type), defaults)) != 0) {
+            if (json_array_append_new(array, write_value(f, items + i * cs_pbjson_step(f->type), defaults)) !=
+                0) {
                 json_decref(array);
                 return false;
             }

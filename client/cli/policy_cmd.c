@@ -4,7 +4,6 @@
 #include "client/cli/keys.h"
 #include "client/cli/pbjson.h"
 #include "client/cli/tree.h"
-#include "proxy/base/clock.h"
 #include "proxy/base/io.h"
 #include "proxy/ipc/messages.h"
 #include "proxy/policy/policy.h"
@@ -17,13 +16,6 @@ const struct cs_option cs_options_policy_check[] = {
 static json_t *text(struct cs_span s)
 {
     return json_stringn(s.len != 0 ? (const char *)s.at : "", s.len);
-}
-
-static json_t *when(int64_t unix_s)
-{
-    char out[CS_TIME_TEXT_LEN];
-    cs_time_text(unix_s, out);
-    return json_string(out);
 }
 
 /* The names of the bits 1 << value that are set. */
@@ -62,9 +54,10 @@ static json_t *methods_of(const struct cs_method_set *set)
 static json_t *issuer_of(const struct cs_issuer *i)
 {
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", text(i->id), "key_uri",
-                     text(i->key_uri), "ski", cs_cli_hex(i->ski), "not_before", when(i->not_before_unix_s),
-                     "not_after", when(i->not_after_unix_s), "purposes", purposes_of(i->purposes),
-                     "algorithms", names_of_bits(i->algorithms, algorithm_name), "profiles",
+                     text(i->key_uri), "ski", cs_cli_hex(i->ski), "not_before",
+                     cs_cli_time(i->not_before_unix_s), "not_after", cs_cli_time(i->not_after_unix_s),
+                     "purposes", purposes_of(i->purposes), "algorithms",
+                     names_of_bits(i->algorithms, algorithm_name), "profiles",
                      names_of_bits(i->profiles, cs_profile_name));
 }
 
@@ -74,8 +67,8 @@ static json_t *attester_of(const struct cs_attester *a)
                      cs_attester_algorithm_name(a->algorithm), "spki_sha256",
                      cs_cli_hex(cs_sha256_span(&a->spki_sha256)), "roles",
                      names_of_bits(a->roles, cs_role_name), "methods", methods_of(&a->methods), "not_before",
-                     when(a->not_before_unix_s), "not_after", when(a->not_after_unix_s), "person",
-                     text(a->person));
+                     cs_cli_time(a->not_before_unix_s), "not_after", cs_cli_time(a->not_after_unix_s),
+                     "person", text(a->person));
 }
 
 /* Bits of cs_client.rpcs. */

@@ -5,7 +5,6 @@
 #include "client/cli/oid.h"
 #include "client/cli/tbs_file.h"
 #include "client/cli/tree.h"
-#include "proxy/base/clock.h"
 #include "proxy/gate/der/tbs.h"
 #include "proxy/policy/names.h"
 
@@ -20,13 +19,6 @@ static json_t *octets(struct cs_span s)
     return cs_utf8_valid(s) && (s.len == 0 || memchr(s.at, 0, s.len) == NULL)
                ? json_stringn(s.len != 0 ? (const char *)s.at : "", s.len)
                : json_pack("{s:o}", "hex", cs_cli_hex(s));
-}
-
-static json_t *when(int64_t unix_s)
-{
-    char text[CS_TIME_TEXT_LEN];
-    cs_time_text(unix_s, text);
-    return json_string(text);
 }
 
 static json_t *oid_text(struct cs_span oid)
@@ -167,8 +159,8 @@ static json_t *document_of(const struct cs_tbs *t)
                   cs_cli_hex(cs_sha256_span(&digest)), "pair_sha256", cs_cli_hex(cs_sha256_span(&pair)),
                   "len", (json_int_t)t->der.len, "version", (json_int_t)t->version + 1, "serial",
                   cs_cli_hex(t->serial), "signature_algorithm", algorithm_of(t->signature), "issuer",
-                  issuer_of(t->issuer), "not_before", when(t->not_before_unix_s), "not_after",
-                  when(t->not_after_unix_s), "validity_s",
+                  issuer_of(t->issuer), "not_before", cs_cli_time(t->not_before_unix_s), "not_after",
+                  cs_cli_time(t->not_after_unix_s), "validity_s",
                   (json_int_t)(t->not_after_unix_s - t->not_before_unix_s + 1), "subject",
                   attributes_of(t->attribute, t->n_attributes), "key", key_of(t), "names", names_of(t));
     if (out == NULL)

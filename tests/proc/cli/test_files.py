@@ -22,8 +22,8 @@ attesters:
     algorithm: ed25519
     roles: [validation-system]
     methods: [dcv_acme_http_01]
-    not_before: 2026-01-01T00:00:00Z
-    not_after: 2027-01-01T00:00:00Z
+    not_before: 2020-01-01T00:00:00Z
+    not_after: 2120-01-01T00:00:00Z
 clients:
   - name: ra
     api_version: v1
@@ -61,6 +61,25 @@ def test_policy_check(cli):
     assert "bad.yaml: line " in done.stderr and "roles" in done.stderr and "validator" in done.stderr
     assert json.loads(cli("policy", "check", "bad.yaml", "--json", code=2).stdout)["acceptable"] is False
     cli("policy", "check", "gone.yaml", code=2)
+
+
+def test_show_with_policy(cli):
+    path, text = write_policy(cli)
+    domain = ["attest", "domain", "--name", "example.com", "--method", "dcv_acme_http_01", "--scope", "exact",
+              "--initiated-at", "-1h", "--oldest-data-at", "-1h", "--observed-at", "-1h", "--challenge-sha256",
+              "00" * 32, "--challenge-created-at", "-1h", "--perspective", "ams,ripe_ncc,52,4,passed,-1h",
+              "--dnssec", "insecure", "--record-sha256", "00" * 32, "--key", "k.pem", "--attester", "dcv-1",
+              "--audience", "test", "--account", "acme"]
+    cli(*domain, "--out", "e")
+    assert json.loads(cli("attest", "show", "e", "--policy", path, "--json").stdout)["admitted"] is True
+    cli.put("other.yaml", text.replace("deployment: test", "deployment: production"))
+    shown = json.loads(cli("attest", "show", "e", "--policy", "other.yaml", "--json", code=1).stdout)
+    assert shown["admitted"] is False and [r["rule"] for r in shown["reasons"]] == ["E04"]
+    cli("keygen", "--algorithm", "ed25519", "--out", "stranger.pem")
+    cli(*["stranger.pem" if w == "k.pem" else w for w in domain], "--out", "forged")
+    shown = json.loads(cli("attest", "show", "forged", "--policy", path, "--json", code=1).stdout)
+    assert shown["reasons"][0]["rule"] == "E02"
+    assert "--policy k.pub: " in cli("attest", "show", "e", "--policy", "k.pub", code=2).stderr
 
 
 def approval(cli):
