@@ -17,7 +17,7 @@ int cs_cli_fail(struct cs_cli *cli, enum cs_exit code, const char *format, ...)
     fputs("countersign: ", cli->err);
     cs_cli_text(cli->err, cs_span_str(text));
     fputs("\n", cli->err);
-    return code;
+    return (int)code;
 }
 
 int cs_cli_json(struct cs_cli *cli, json_t *document, int code)

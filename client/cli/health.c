@@ -9,7 +9,8 @@ int cs_cmd_health(struct cs_cli *cli, const struct cs_args *args)
 {
     CS_AUTO_ARENA struct cs_arena arena = { 0 };
     const ProtobufCMessage *answer;
-    Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
+    Grpc__Health__V1__HealthCheckRequest request;
+    grpc__health__v1__health_check_request__init(&request);
     int code = cs_call(cli, args, "/grpc.health.v1.Health/Check", &request.base,
                        &grpc__health__v1__health_check_response__descriptor, &arena, &answer);
     if (code != CS_EXIT_DONE)

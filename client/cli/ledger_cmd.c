@@ -58,7 +58,7 @@ static int fail(struct cs_cli *cli, bool as_json, const char *path, cs_result r,
     const char *why = note->text[0] != '\0' ? note->text : cs_result_text(r);
     enum cs_exit code = corrupt ? CS_EXIT_REFUSED : CS_EXIT_UNREACHABLE;
     if (as_json && corrupt)
-        (void)cs_cli_json(cli, json_pack("{s:b, s:s}", "consistent", 0, "fault", why), code);
+        (void)cs_cli_json(cli, json_pack("{s:b, s:s}", "consistent", 0, "fault", why), (int)code);
     return cs_cli_fail(cli, code, "%s: %s", path, why);
 }
 

@@ -36,10 +36,12 @@ static void status_rows(void **state)
 static struct cs_span status_of(struct cs_arena *a, char *type_url, struct cs_span value)
 {
     static char other[] = "type.googleapis.com/google.rpc.ErrorInfo", message[] = "refused";
-    Google__Protobuf__Any first = GOOGLE__PROTOBUF__ANY__INIT, second = GOOGLE__PROTOBUF__ANY__INIT;
-    Google__Protobuf__Any *details[] = { &first, &second };
-    Google__Rpc__Status s = GOOGLE__RPC__STATUS__INIT;
+    Google__Protobuf__Any first, second, *details[] = { &first, &second };
+    Google__Rpc__Status s;
     struct cs_span out;
+    google__protobuf__any__init(&first);
+    google__protobuf__any__init(&second);
+    google__rpc__status__init(&s);
     first.type_url = other;
     second.type_url = type_url;
     second.value = cs_proto_bytes(value);
@@ -81,9 +83,11 @@ static void verdict_prints_as_a_table(void **state)
                 subject[] = "dns:www.example.com\x1b[2J", found[] = "no evidence", needed[] = "evidence",
                 clause[] = "BR 3.2.2.4", remedy[] = "validate control", covered[] = "dns:example.com";
     static uint8_t digest[32] = { 0xab, 0xcd };
-    Countersign__V1__Reason reason = COUNTERSIGN__V1__REASON__INIT, *reasons[] = { &reason };
-    Countersign__V1__Cover cover = COUNTERSIGN__V1__COVER__INIT, *covers[] = { &cover };
+    Countersign__V1__Reason reason, *reasons[] = { &reason };
+    Countersign__V1__Cover cover, *covers[] = { &cover };
     Countersign__V1__Verdict v = COUNTERSIGN__V1__VERDICT__INIT;
+    countersign__v1__reason__init(&reason);
+    countersign__v1__cover__init(&cover);
     reason.rule = rule;
     reason.title = title;
     reason.subject = subject;
