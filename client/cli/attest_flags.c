@@ -204,6 +204,18 @@ static json_t *value_of(struct cs_attest *a, enum cs_attest_form form, const cha
     return NULL;
 }
 
+/* Sets a member of an inner object unless --from has set it; takes value. */
+static CS_RESULT put_default(json_t *body, const char *object, const char *member, json_t *value)
+{
+    char path[64];
+    if (json_object_get(json_object_get(body, object), member) != NULL) {
+        json_decref(value);
+        return CS_OK;
+    }
+    snprintf(path, sizeof path, "%s.%s", object, member);
+    return cs_attest_put(body, path, value);
+}
+
 /* The subject of DomainControl is a oneof: the flag replaces whatever --from chose. */
 static CS_RESULT put_subject(struct cs_attest *a, const char *text, json_t *value)
 {
@@ -219,7 +231,7 @@ static CS_RESULT put_perspective(struct cs_attest *a, uint32_t n, json_t *value)
 {
     if (n == 0) {
         CS_TRY(cs_attest_put(a->body, "perspectives.remotes", json_array()));
-        CS_TRY(cs_attest_put(a->body, "perspectives.attempt", json_integer(1)));
+        CS_TRY(put_default(a->body, "perspectives", "attempt", json_integer(1)));
         return cs_attest_put(a->body, "perspectives.primary", value);
     }
     json_t *remotes = json_object_get(json_object_get(a->body, "perspectives"), "remotes");
@@ -257,7 +269,7 @@ static CS_RESULT put_flag(struct cs_attest *a, const struct cs_attest_flag *f, u
 CS_RESULT cs_attest_flags(struct cs_attest *a, const struct cs_attest_flag *flags)
 {
     if (cs_arg_has(a->args, "challenge-sha256"))
-        CS_TRY(cs_attest_put(a->body, "challenge.kind", json_string("random_value")));
+        CS_TRY(put_default(a->body, "challenge", "kind", json_string("random_value")));
     for (const struct cs_attest_flag *f = flags; f->name != NULL; f++) {
         if (f->form == CS_ATTEST_FILE)
             continue;

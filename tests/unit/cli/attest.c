@@ -168,6 +168,21 @@ static void flags_override_from(void **state)
     assert_memory_equal(s->header->software->name.data, "ra/desk", 7);
 }
 
+static void defaults_of_flags_leave_from_alone(void **state)
+{
+    (void)state;
+    CS_AUTO_ARENA struct cs_arena arena = { 0 };
+    put_file("domain.json",
+             "{\"challenge\": {\"kind\": \"single_use_token\"}, \"perspectives\": {\"attempt\": 3,"
+             "\"remotes\": [{\"id\": \"gone\"}]}, \"ip_address\": \"192.0.2.1\"}");
+    expect(0, DOMAIN, "--name", "example.com", "--from", "domain.json", WHO("dcv"), "--out", "df", NULL);
+    const Countersign__V1__DomainControl *d = admitted("df", &arena).statement->domain_control;
+    assert_int_equal(d->challenge->kind, COUNTERSIGN__V1__CHALLENGE_KIND__CHALLENGE_KIND_SINGLE_USE_TOKEN);
+    assert_int_equal(d->perspectives->attempt, 3);
+    assert_int_equal(d->perspectives->n_remotes, 2); /* the flags' own */
+    assert_int_equal(d->subject_case, COUNTERSIGN__V1__DOMAIN_CONTROL__SUBJECT_DOMAIN);
+}
+
 static void refusals_name_what_is_wrong(void **state)
 {
     (void)state;
@@ -305,9 +320,10 @@ static void show_prints_and_parses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_kind_is_admitted), cmocka_unit_test(cosigning_adds_a_signer),
-        cmocka_unit_test(flags_override_from),   cmocka_unit_test(refusals_name_what_is_wrong),
-        cmocka_unit_test(keys_are_kept),         cmocka_unit_test(show_prints_and_parses),
+        cmocka_unit_test(each_kind_is_admitted),       cmocka_unit_test(cosigning_adds_a_signer),
+        cmocka_unit_test(flags_override_from),         cmocka_unit_test(defaults_of_flags_leave_from_alone),
+        cmocka_unit_test(refusals_name_what_is_wrong), cmocka_unit_test(keys_are_kept),
+        cmocka_unit_test(show_prints_and_parses),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
