@@ -112,6 +112,14 @@ static void print_members(struct cs_cli *cli, const json_t *object)
     json_object_foreach(o.out, name, v) print_pair(cli, name, v);
 }
 
+static size_t octets_of_base64(const char *text, size_t len)
+{
+    size_t padding = 0;
+    while (padding < 2 && padding < len && text[len - 1 - padding] == '=')
+        padding++;
+    return len / 4 * 3 - padding;
+}
+
 static void print_pair(struct cs_cli *cli, const char *name, const json_t *v)
 {
     size_t len = json_string_length(v), name_len = strlen(name);
@@ -123,7 +131,7 @@ static void print_pair(struct cs_cli *cli, const char *name, const json_t *v)
     } else if (json_is_string(v)) {
         fprintf(cli->out, " %s=", name);
         if (strcmp(name, "tbs") == 0 || strcmp(name, "signature") == 0)
-            fprintf(cli->out, "%zu octets", len / 4 * 3);
+            fprintf(cli->out, "%zu octets", octets_of_base64(json_string_value(v), len));
         else if (is_digest && len > 16)
             fprintf(cli->out, "%.16s..", json_string_value(v));
         else

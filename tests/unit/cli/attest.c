@@ -8,7 +8,6 @@
 #include "client/cli/envelope_file.h"
 #include "client/cli/keys.h"
 #include "proxy/base/clock.h"
-#include "proxy/base/io.h"
 #include "proxy/gate/evidence/evidence.h"
 
 #define ZEROS     "0000000000000000000000000000000000000000000000000000000000000000"
@@ -317,13 +316,41 @@ static void show_prints_and_parses(void **state)
     expect(CS_EXIT_USAGE, "attest", "show", "gone", NULL);
 }
 
+/* Every truncation and bit flip of both forms is shown or refused; neither ends in anything else. */
+static void spoiled_envelopes(void **state)
+{
+    (void)state;
+    expect(0, ORDER, "--cert", "ca.pem", "--dns", "a.example", "--out", "s.json", "--format", "json", NULL);
+    expect(0, ORDER, "--cert", "ca.pem", "--dns", "a.example", "--out", "s", NULL);
+    static const char *const files[] = { "s", "s.json" };
+    for (size_t f = 0; f < 2; f++) {
+        CS_AUTO_BUF struct cs_buf good = { 0 };
+        get_file(files[f], &good);
+        for (size_t bit = 0; bit < 8 * good.len; bit++) {
+            CS_AUTO_BUF struct cs_buf bad = { 0 };
+            cs_buf_put(&bad, good.at, good.len);
+            bad.at[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+            if (bit % 8 == 7)
+                bad.len = bit / 8;
+            FILE *out = fopen("spoiled", "wb"); /* cs_write_file would wait for the disk each time */
+            assert_non_null(out);
+            assert_true(bad.len == 0 || fwrite(bad.at, bad.len, 1, out) == 1);
+            fclose(out);
+            struct ran r = run("attest", "show", "spoiled", NULL);
+            if (r.code != (r.err_len == 0 ? CS_EXIT_DONE : CS_EXIT_USAGE))
+                fail_msg("%s, bit %zu: code %d\n%s", files[f], bit, r.code, r.err);
+            ran_done(&r);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_is_admitted),       cmocka_unit_test(cosigning_adds_a_signer),
         cmocka_unit_test(flags_override_from),         cmocka_unit_test(defaults_of_flags_leave_from_alone),
         cmocka_unit_test(refusals_name_what_is_wrong), cmocka_unit_test(keys_are_kept),
-        cmocka_unit_test(show_prints_and_parses),
+        cmocka_unit_test(show_prints_and_parses),      cmocka_unit_test(spoiled_envelopes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
