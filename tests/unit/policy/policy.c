@@ -12,6 +12,7 @@
 #include <openssl/x509v3.h>
 
 #include "proxy/base/clock.h"
+#include "proxy/base/io.h"
 #include "proxy/ipc/messages.h"
 #include "proxy/policy/policy.h"
 
@@ -595,12 +596,35 @@ static void flipped_bits(void **state)
     free(text);
 }
 
-int main(void)
+static const char *manual; /* docs/policy.md */
+
+/* The example of the documentation loads as it stands. */
+static void documented_example(void **state)
 {
+    (void)state;
+    CS_AUTO_BUF struct cs_buf text = { 0 };
+    assert_true(cs_ok(cs_read_file(manual, 1 << 20, &text, NULL)));
+    cs_buf_put_u8(&text, 0);
+    const char *start = strstr((const char *)text.at, "```yaml\n");
+    assert_non_null(start);
+    start += strlen("```yaml\n");
+    const char *end = strstr(start, "```");
+    assert_non_null(end);
+    struct cs_policy *p = NULL;
+    struct cs_note note = { "" };
+    if (!cs_ok(cs_policy_load(cs_span_of(start, (size_t)(end - start)), &p, &note)))
+        fail_msg("%s", note.text);
+    assert_int_equal(p->n_attesters, 3);
+    cs_policy_free(p);
+}
+
+int main(int argc, char **argv)
+{
+    assert_int_equal(argc, 2);
+    manual = argv[1];
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_document),
-        cmocka_unit_test(one_fault_at_a_time),
-        cmocka_unit_test(every_truncation),
+        cmocka_unit_test(good_document),       cmocka_unit_test(documented_example),
+        cmocka_unit_test(one_fault_at_a_time), cmocka_unit_test(every_truncation),
         cmocka_unit_test(flipped_bits),
     };
     return cmocka_run_group_tests(tests, make_material, free_material);
