@@ -9,7 +9,7 @@ enum { DEPOSITS_PER_KEY = 32, OBJECTIONS_PER_ORDER = 4 /* one suffices */ };
 struct gathering {
     struct cs_gate *gate;
     const struct cs_call *call;
-    struct cs_case *c;
+    struct cs_judged *c;
     struct cs_evidence_context context;
 };
 
@@ -200,11 +200,11 @@ static CS_RESULT gather_stored(struct gathering *w, const struct cs_ask *ask)
     return CS_OK;
 }
 
-CS_RESULT cs_case_judge(struct cs_gate *g, const struct cs_call *call, const struct cs_ask *ask,
-                        struct cs_case *out)
+CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const struct cs_ask *ask,
+                           struct cs_judged *out)
 {
     struct cs_arena *arena = call->arena;
-    *out = (struct cs_case){ .verdict = { .arena = arena } };
+    *out = (struct cs_judged){ .verdict = { .arena = arena } };
     struct cs_facts *f = &out->facts;
     struct cs_ledger_head head;
     cs_ledger_head_get(g->ledger, &head);

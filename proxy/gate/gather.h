@@ -16,7 +16,7 @@ struct cs_ask {
 };
 
 /* One judged case. Lives in the call's arena. */
-struct cs_case {
+struct cs_judged {
     struct cs_tbs *tbs; /* NULL when the bytes are no TBS */
     struct cs_facts facts;
     struct cs_verdict verdict;
@@ -24,9 +24,9 @@ struct cs_case {
     bool malformed;                          /* the TBS could not be read: INVALID_ARGUMENT */
 };
 
-/* cs_case_judge fills *out. A failure result means it could not be judged: memory or ledger. */
-CS_RESULT cs_case_judge(struct cs_gate *g, const struct cs_call *call, const struct cs_ask *ask,
-                        struct cs_case *out);
+/* cs_judge_request fills *out. A failure result means it could not be judged: memory or ledger. */
+CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const struct cs_ask *ask,
+                           struct cs_judged *out);
 
 /* cs_evidence_is_unique adds E06 when the statement id is bound to another payload in the ledger or
  * among the n earlier envelopes of the same request. */

@@ -80,7 +80,7 @@ static Countersign__Ledger__V1__Entry *new_entry(struct cs_arena *arena)
 }
 
 CS_RESULT cs_report_refusal_entry(const struct cs_call *call, const struct cs_policy *policy,
-                                  const struct cs_verdict *v, const struct cs_case *c,
+                                  const struct cs_verdict *v, const struct cs_judged *c,
                                   struct cs_span request_id, struct cs_span issuer, struct cs_span tbs,
                                   uint32_t status, Countersign__Ledger__V1__Entry **out)
 {
@@ -124,7 +124,7 @@ static bool is_approval_of(const struct cs_evidence *e, const Countersign__V1__S
            cs_span_eq(cs_proto_span(e->statement->approval->order_id), cs_proto_span(order->order->order_id));
 }
 
-static CS_RESULT put_covers(const struct cs_case *c, const bool *relied_on, struct cs_arena *arena,
+static CS_RESULT put_covers(const struct cs_judged *c, const bool *relied_on, struct cs_arena *arena,
                             Countersign__Ledger__V1__Intent *m)
 {
     const struct cs_facts *f = &c->facts;
@@ -150,7 +150,7 @@ static CS_RESULT put_covers(const struct cs_case *c, const bool *relied_on, stru
     return CS_OK;
 }
 
-CS_RESULT cs_report_intent_entry(const struct cs_call *call, const struct cs_case *c,
+CS_RESULT cs_report_intent_entry(const struct cs_call *call, const struct cs_judged *c,
                                  struct cs_span request_id, Countersign__Ledger__V1__Entry **out,
                                  bool *relied_on)
 {

@@ -35,8 +35,8 @@ static Countersign__V1__Reason *reason_message(const struct cs_reason *r, struct
     return m;
 }
 
-static CS_RESULT cover_message(const struct cs_case *c, const struct cs_cover *cover, struct cs_arena *arena,
-                               Countersign__V1__Cover **out)
+static CS_RESULT cover_message(const struct cs_judged *c, const struct cs_cover *cover,
+                               struct cs_arena *arena, Countersign__V1__Cover **out)
 {
     Countersign__V1__Cover *m = cs_arena_get(arena, sizeof *m);
     if (m == NULL)
@@ -54,7 +54,7 @@ static CS_RESULT cover_message(const struct cs_case *c, const struct cs_cover *c
     return CS_OK;
 }
 
-CS_RESULT cs_report_verdict(const struct cs_case *c, struct cs_arena *arena, Countersign__V1__Verdict **out)
+CS_RESULT cs_report_verdict(const struct cs_judged *c, struct cs_arena *arena, Countersign__V1__Verdict **out)
 {
     const struct cs_verdict *v = &c->verdict;
     Countersign__V1__Verdict *m = cs_arena_get(arena, sizeof *m);

@@ -9,7 +9,8 @@
 #include "proxy/gate/gather.h"
 
 /* cs_report_verdict builds the whole Verdict message in the call's arena. */
-CS_RESULT cs_report_verdict(const struct cs_case *c, struct cs_arena *arena, Countersign__V1__Verdict **out);
+CS_RESULT cs_report_verdict(const struct cs_judged *c, struct cs_arena *arena,
+                            Countersign__V1__Verdict **out);
 
 /* cs_report_status picks the gRPC status of a refused verdict (protocols section 1.3): malformed TBS
  * INVALID_ARGUMENT, client's rights PERMISSION_DENIED, serial or order spent and nothing else
@@ -23,12 +24,12 @@ CS_RESULT cs_report_refusal(const struct cs_verdict *v, uint32_t status, struct 
 
 /* Ledger entries, ready for cs_ledger_append; they borrow from the case and the arena. */
 CS_RESULT cs_report_refusal_entry(const struct cs_call *call, const struct cs_policy *policy,
-                                  const struct cs_verdict *v, const struct cs_case *c,
+                                  const struct cs_verdict *v, const struct cs_judged *c,
                                   struct cs_span request_id, struct cs_span issuer, struct cs_span tbs,
                                   uint32_t status, Countersign__Ledger__V1__Entry **out);
 /* relied_on has room for the case's evidence, zeroed; it is set for what the intent names. LIMIT when
  * that is more than an entry can name. */
-CS_RESULT cs_report_intent_entry(const struct cs_call *call, const struct cs_case *c,
+CS_RESULT cs_report_intent_entry(const struct cs_call *call, const struct cs_judged *c,
                                  struct cs_span request_id, Countersign__Ledger__V1__Entry **out,
                                  bool *relied_on);
 CS_RESULT cs_report_caller(const struct cs_call *call, Countersign__Ledger__V1__Caller **out);

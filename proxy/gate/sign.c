@@ -13,12 +13,12 @@ struct asking {
     struct cs_call *call;
     struct cs_span request_id;
     struct cs_ask ask;
-    struct cs_case judged;
+    struct cs_judged judged;
 };
 
 /* The refusal is recorded in this turn and answered once that is durable. */
 static CS_RESULT refuse(struct asking *a, const struct cs_verdict *v, uint32_t status,
-                        const struct cs_case *judged)
+                        const struct cs_judged *judged)
 {
     Countersign__Ledger__V1__Entry *entry;
     uint64_t seq = 0;
@@ -136,7 +136,7 @@ static CS_RESULT keep_evidence(struct cs_gate *g, const struct cs_facts *f, cons
 static CS_RESULT admit(struct asking *a)
 {
     struct cs_gate *g = a->gate;
-    const struct cs_case *c = &a->judged;
+    const struct cs_judged *c = &a->judged;
     struct cs_arena *arena = a->call->arena;
     Countersign__Ledger__V1__Entry *entry;
     Countersign__V1__Verdict *verdict;
@@ -200,7 +200,7 @@ CS_RESULT cs_rpc_sign(struct cs_gate *g, struct cs_call *call)
     CS_TRY(repeat(&a, &done));
     if (done)
         return CS_OK;
-    CS_TRY(cs_case_judge(g, call, &a.ask, &a.judged));
+    CS_TRY(cs_judge_request(g, call, &a.ask, &a.judged));
     if (!cs_verdict_admits(&a.judged.verdict))
         return refuse(&a, &a.judged.verdict, cs_report_status(&a.judged.verdict, a.judged.malformed),
                       &a.judged);
@@ -232,7 +232,7 @@ CS_RESULT cs_rpc_evaluate(struct cs_gate *g, struct cs_call *call)
     if (field != NULL)
         return cs_answer_status(g, call->id, CS_GRPC_INVALID_ARGUMENT,
                                 cs_arena_printf(call->arena, "%s: %s; needed: %s", field, found, needed));
-    CS_TRY(cs_case_judge(g, call, &a.ask, &a.judged));
+    CS_TRY(cs_judge_request(g, call, &a.ask, &a.judged));
     Countersign__V1__EvaluateCertificateResponse response;
     countersign__v1__evaluate_certificate_response__init(&response);
     CS_TRY(cs_report_verdict(&a.judged, call->arena, &response.verdict));

@@ -46,6 +46,10 @@
     X(T08, "notAfter is not after the issuer's notAfter", "chain sanity", "shorten the validity period")     \
     X(T09, "the subject public key is of an allowed kind, size and form", "BR 6.1.5, 6.1.6, 7.1.3.1",        \
       "have the applicant make a new key pair")                                                              \
+    X(T10, "the subject public key is none of the known weak keys", "BR 6.1.1.3(5)",                         \
+      "have the applicant make a new key pair with current software")                                        \
+    X(T11, "the subject public key is not known to be compromised", "BR 6.1.1.3(4)",                         \
+      "have the applicant make a new key pair")                                                              \
     X(T12, "exactly one reserved policy OID gives the profile, and the subject fits it",                     \
       "BR 7.1.2.7, 7.1.4", "use the subject attributes of the profile")                                      \
     X(T13, "commonName is absent or copies one SAN entry", "BR 7.1.4.3",                                     \
@@ -54,8 +58,24 @@
       "remove what makes it a CA certificate")                                                               \
     X(T15, "authorityKeyIdentifier is the issuer's key identifier only", "BR 7.1.2.11.1",                    \
       "copy the issuer's subjectKeyIdentifier")                                                              \
+    X(T16, "extKeyUsage is that of a TLS server", "BR 7.1.2.7.10; Chrome 1.3.2", "use serverAuth")           \
     X(T17, "each SAN entry is a well-formed dNSName or iPAddress", "BR 7.1.2.7.12",                          \
       "remove or correct the entry")                                                                         \
+    X(T18, "no wildcard stands directly under a public suffix", "BR 3.2.2.6", "name a host below it")        \
+    X(T19, "an EV certificate has the names and attributes of EVG", "EVG 7.1",                               \
+      "use another profile, or correct the subject and the names")                                           \
+    X(T20, "the TBS equals the issuer's pinned profile", "BR 5.4.1; MRSP 5.2",                               \
+      "build the TBS by the pinned profile, or have a new profile version approved")                         \
+    X(P01, "a precertificate has the exact poison and no SCT list", "BR 7.1.2.9; RFC 6962 3.1",              \
+      "use the poison extension as RFC 6962 has it")                                                         \
+    X(P02, "a final certificate corresponds to a recorded precertificate", "BR 7.1.2.9; RFC 6962 3.2",       \
+      "have the precertificate signed first, and change nothing but poison and SCT list")                    \
+    X(P03, "enough SCTs of known logs verify for this precertificate", "Chrome CT policy; BR 7.1.2.11.3",    \
+      "submit the precertificate to more logs of the policy")                                                \
+    X(P04, "a precertificate has at most one final certificate", "BR 7.1.2.9",                               \
+      "use a new serial number and a new precertificate")                                                    \
+    X(P05, "the final certificate can be signed in time before the limits change", "BR 6.3.2, 7.1.2.9",      \
+      "shorten the validity period to the coming limit")                                                     \
     X(B01, "a live order binds the account to this request", "BR 4.1.2; countersign order",                  \
       "have the order authority sign an order for this key and these names")                                 \
     X(B02, "the order is for this public key", "countersign order", "have an order signed for this key")     \
@@ -75,14 +95,46 @@
       "validate again with a method that is allowed")                                                        \
     X(V03, "the evidence is not older than the reuse period of the day", "BR 4.2.1",                         \
       "validate control of the name again")                                                                  \
+    X(V04, "the random value or token was fresh and was not used before", "BR 1.6.1, 3.2.2.4",               \
+      "validate again with a new random value")                                                              \
     X(V05, "the ADN follows from the name by the method's rules", "BR 3.2.2.4",                              \
       "validate this name, or use a method that covers it")                                                  \
     X(V06, "the evidence is of the order's account", "BR 3.2.2.4, 4.2.1",                                    \
       "validate control for the account that ordered")                                                       \
+    X(V07, "enough remote perspectives corroborate, by our own count", "BR 3.2.2.9",                         \
+      "validate again from enough perspectives in enough regions")                                           \
+    X(V08, "perspectives are given wherever the method needs them", "BR 3.2.2.9",                            \
+      "validate again with multi-perspective corroboration")                                                 \
+    X(V09, "DNSSEC was validated at the primary perspective and not bogus", "BR 3.2.2.4, 4.2.2.2",           \
+      "have the zone's DNSSEC repaired, or validate with DNSSEC")                                            \
+    X(V10, "the attester of domain, IP and CAA checks is the CA itself", "BR 1.3.2",                         \
+      "validate with the CA's own system")                                                                   \
+    X(C01, "every dNSName has a live CAA check that permits issuance", "BR 4.2.2.1; RFC 8659",               \
+      "check CAA for the name again")                                                                        \
+    X(C02, "the CAA check evaluated the right property, by the failure rule", "BR 4.2.2.1",                  \
+      "check CAA with issue or issuewild as the name needs")                                                 \
+    X(C03, "remote perspectives corroborate the CAA check", "BR 3.2.2.9",                                    \
+      "check CAA again from enough perspectives")                                                            \
+    X(C04, "accounturi and validationmethods agree with the validation", "BR 4.2.2.1.2; RFC 8657",           \
+      "check CAA for the account and method of the validation")                                              \
     X(O01, "every subject attribute equals the attested organisation record", "BR 3.2.2.1, 7.1.4.2",         \
       "have the vetting specialists attest exactly these attributes")                                        \
     X(O02, "the identity data are not older than the limit of the day", "BR 4.2.1",                          \
       "have the vetting specialists verify the organisation again")                                          \
+    X(O03, "the authenticity of the request was confirmed", "BR 3.2.5",                                      \
+      "confirm the request through a reliable method of communication")                                      \
+    X(O04, "collecting, reviewing and approving were done by different people", "EVG 3.2.2.13, 5.2.4",       \
+      "have somebody else review and approve")                                                               \
+    X(O05, "a change of the organisation is attested afresh by two people",                                  \
+      "countersign: organisation guard",                                                                     \
+      "have two specialists attest the change, naming the previous version")                                 \
+    X(O06, "the EV jurisdiction is one the agency list knows", "EVG 3.2.2.1.3",                              \
+      "use an agency of the current disclosure list")                                                        \
+    X(O07, "an agreement and a requester are on record", "BR 4.1.2", "name both in the order")               \
+    X(L01, "these exact bytes were linted without an error", "BR 4.3.1.2",                                   \
+      "lint the TBS and attest the result")                                                                  \
+    X(L02, "the linter is one the policy allows, in a version it allows", "BR 6.6.1",                        \
+      "lint with a current version")                                                                         \
     X(K02, "the issuer's key may sign subscriber certificates", "BR 6.1.7",                                  \
       "use an issuer with that purpose")                                                                     \
     X(X01, "a human approval is never taken for evidence", "BR 3.2.2.4",                                     \
