@@ -96,6 +96,7 @@ class Case:
             key = (text[2:], "namespace") if text.startswith("*.") else (text, "exact")
             if key not in self.domain_evidence:
                 self.domain_evidence[key] = house.domain(key[0], self.account, scope=key[1])
+        self.caa = [house.caa(name, self.account) for name in sorted({n.decode().lower() for n in leaf.dns})]
         for ip in leaf.ips:
             text = str(r.ipaddress.ip_address(ip))
             self.domain_evidence[(text, "ip")] = house.domain(text, self.account)
@@ -137,7 +138,7 @@ class Case:
             ip_addresses=sorted(set(self.leaf.ips)), spki_sha256=hashlib.sha256(self.leaf.spki).digest())
 
     def sign(self, without=(), channel=None):
-        evidence = [self.order(), *self.organization()]
+        evidence = [self.order(), *self.organization(), self.house.lint(self.tbs, self.account), *self.caa]
         evidence += [e for key, e in self.domain_evidence.items() if key not in without]
         return self.house.sign(self.tbs, evidence, self.issuer_id, channel=channel)
 

@@ -9,10 +9,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.x509.oid import NameOID
 
-from house import Refused
+from house import Refused, statement_pb2
 
 OV_SUBJECT = ((NameOID.COUNTRY_NAME, "DE"), (NameOID.STATE_OR_PROVINCE_NAME, "Berlin"),
               (NameOID.LOCALITY_NAME, "Berlin"), (NameOID.ORGANIZATION_NAME, "Example Verlag GmbH"))
+
+
+def is_control(envelope):
+    return statement_pb2.Statement.FromString(envelope.payload).HasField("domain_control")
 
 
 def verify(house, issuer, certificate_der, tbs):
@@ -30,7 +34,7 @@ def verify(house, issuer, certificate_der, tbs):
 @pytest.mark.parametrize("issuer", ["ec", "rsa"])
 def test_signed_with_evidence(house, issuer):
     tbs = house.tbs(["www.example.com", "example.com"], issuer)
-    answer = house.sign(tbs, [house.order(tbs), house.domain("www.example.com"), house.domain("example.com")], issuer)
+    answer = house.sign(tbs, house.complete(tbs), issuer)
     verify(house, issuer, answer.certificate, tbs)
     assert answer.verdict.admitted and not answer.replayed
     assert {"dns:www.example.com", "dns:example.com"} <= {c.subject for c in answer.verdict.covers}
@@ -40,7 +44,8 @@ def test_approval_without_evidence_is_refused(house):
     """H01: the agent approved, nothing was validated."""
     tbs = house.tbs(["renewal.example.com"])
     order_id = secrets.token_bytes(16)
-    evidence = [house.order(tbs, order_id=order_id), house.approval(order_id), house.approval(order_id, attester="ra-2")]
+    evidence = [*house.around(tbs, order_id=order_id), house.approval(order_id),
+                house.approval(order_id, attester="ra-2")]
     with pytest.raises(Refused) as refused:
         house.sign(tbs, evidence)
     assert refused.value.code == grpc.StatusCode.FAILED_PRECONDITION
@@ -53,7 +58,7 @@ def test_approval_without_evidence_is_refused(house):
 def test_another_customers_evidence_is_refused(house):
     tbs = house.tbs(["shop.example.net"])
     with pytest.raises(Refused) as refused:
-        house.sign(tbs, [house.order(tbs), house.domain("shop.example.net", account=b"acct-2")])
+        house.sign(tbs, house.around(tbs) + [house.domain("shop.example.net", account=b"acct-2")])
     assert {"V01", "V06"} <= set(refused.value.rules())
 
 
@@ -62,11 +67,11 @@ def test_organization_changed_by_one_letter_is_refused(house):
     names = ["www.example.org"]
     good = house.tbs(names, profile="ov", subject=OV_SUBJECT)
     vetted = house.organization(x509.Name([x509.NameAttribute(o, v) for o, v in OV_SUBJECT]))
-    verify(house, "ec", house.sign(good, [house.order(good, profile="ov"), house.domain(names[0]), vetted]).certificate, good)
+    verify(house, "ec", house.sign(good, house.complete(good, profile="ov") + [vetted]).certificate, good)
     changed = OV_SUBJECT[:3] + ((NameOID.ORGANIZATION_NAME, "Example Verleg GmbH"),)
     bad = house.tbs(names, profile="ov", subject=changed)
     with pytest.raises(Refused) as refused:
-        house.sign(bad, [house.order(bad, profile="ov"), house.domain(names[0]), vetted])
+        house.sign(bad, house.complete(bad, profile="ov") + [vetted])
     assert refused.value.rules() == ["O01"]
     reason = refused.value.refusal.reasons[0]
     assert "Verleg" in reason.found and "Verlag" in reason.needed
@@ -77,7 +82,7 @@ def test_rejected_and_withdrawn_approvals_stop(house):
         name = f"{decision}.example.com"
         tbs = house.tbs([name])
         order_id = secrets.token_bytes(16)
-        evidence = [house.order(tbs, order_id=order_id), house.domain(name), house.approval(order_id)]
+        evidence = house.complete(tbs, order_id=order_id) + [house.approval(order_id)]
         with pytest.raises(Refused) as refused:
             house.sign(tbs, evidence + [house.approval(order_id, decision, attester="ra-2")])
         assert refused.value.rules() == ["A01"]
@@ -86,8 +91,7 @@ def test_rejected_and_withdrawn_approvals_stop(house):
 def test_deposited_evidence_is_found(house):
     """An old API version sends nothing but the TBS."""
     tbs = house.tbs(["old-api.example.com", "*.wild.example.com", "198.52.0.1"])
-    evidence = [house.order(tbs), house.domain("old-api.example.com"), house.domain("198.52.0.1"),
-                house.domain("wild.example.com", scope="namespace")]
+    evidence = house.complete(tbs)
     with pytest.raises(Refused) as refused:
         house.sign(tbs, [])
     assert "B01" in refused.value.rules()
@@ -108,34 +112,34 @@ def test_deposited_rejection_stops_inline_evidence(house):
     house.deposit([house.approval(order_id, "reject")] + [])
     house.deposit([house.approval(order_id) for _ in range(40)])
     with pytest.raises(Refused) as refused:
-        house.sign(tbs, [house.order(tbs, order_id=order_id), house.domain("objection.example.com")])
+        house.sign(tbs, house.complete(tbs, order_id=order_id))
     assert refused.value.rules() == ["A01"]
 
 
 def test_request_id_is_idempotent(house):
     tbs = house.tbs(["again.example.com"])
-    evidence = [house.order(tbs), house.domain("again.example.com")]
+    evidence = house.complete(tbs)
     request_id = secrets.token_bytes(16)
     first = house.sign(tbs, evidence, request_id=request_id)
     second = house.sign(tbs, evidence, request_id=request_id)
     assert second.replayed and second.certificate == first.certificate and second.ledger_entry == first.ledger_entry
     other = house.tbs(["other.example.com"])
     with pytest.raises(Refused) as refused:
-        house.sign(other, [house.order(other), house.domain("other.example.com")], request_id=request_id)
+        house.sign(other, house.complete(other), request_id=request_id)
     assert refused.value.code == grpc.StatusCode.ALREADY_EXISTS
 
 
 def test_order_and_serial_are_spent_once(house):
     key = ec.generate_private_key(ec.SECP256R1())
     tbs = house.tbs(["once.example.com"], key=key)
-    evidence = [house.order(tbs), house.domain("once.example.com")]
+    evidence = house.complete(tbs)
     house.sign(tbs, evidence)
     other = house.tbs(["once.example.com"], key=key)
     with pytest.raises(Refused) as refused:
-        house.sign(other, evidence)
+        house.sign(other, evidence + [house.lint(other)])
     assert refused.value.rules() == ["B04"] and refused.value.code == grpc.StatusCode.ALREADY_EXISTS
     with pytest.raises(Refused) as refused:
-        house.sign(tbs, [house.order(tbs), house.domain("once.example.com")])
+        house.sign(tbs, house.complete(tbs))
     assert refused.value.rules() == ["T05"]
 
 
@@ -143,10 +147,11 @@ def test_precertificate_then_its_certificate(house):
     args = dict(key=ec.generate_private_key(ec.SECP256R1()), serial=0x4F00112233445566778899AABBCCDDEE,
                 not_before=datetime.datetime.utcnow().replace(microsecond=0) - datetime.timedelta(hours=1))
     precertificate = house.tbs(["ct.example.com"], precertificate=True, **args)
-    evidence = [house.order(precertificate), house.domain("ct.example.com")]
+    evidence = house.complete(precertificate)
     verify(house, "ec", house.sign(precertificate, evidence).certificate, precertificate)
     with pytest.raises(Refused) as refused:  # the same serial and order for anything else
-        house.sign(house.tbs(["ct.example.com"], days=89, **args), evidence)
+        other = house.tbs(["ct.example.com"], days=89, **args)
+        house.sign(other, evidence + [house.lint(other)])
     assert refused.value.rules() == ["B04", "T05"]
     final = house.tbs(["ct.example.com"], **args)
     verify(house, "ec", house.sign(final, evidence).certificate, final)
@@ -157,9 +162,9 @@ def test_precertificate_then_its_certificate(house):
 
 def test_evaluate_says_the_same_and_spends_nothing(house):
     tbs = house.tbs(["evaluate.example.com"])
-    order, control = house.order(tbs), house.domain("evaluate.example.com")
-    missing = house.evaluate(tbs, [order]).verdict
+    evidence = house.complete(tbs)
+    missing = house.evaluate(tbs, [e for e in evidence if not is_control(e)]).verdict
     assert not missing.admitted and {r.rule for r in missing.reasons} == {"V01"}
     for _ in range(2):
-        assert house.evaluate(tbs, [order, control]).verdict.admitted
-    house.sign(tbs, [order, control])
+        assert house.evaluate(tbs, evidence).verdict.admitted
+    house.sign(tbs, evidence)
