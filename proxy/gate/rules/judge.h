@@ -21,10 +21,17 @@ struct cs_use_fact {
     struct cs_sha256 pair_sha256;     /* of that use */
 };
 
+/* The newest certificate of an account with an organisation or a person in its subject. */
+struct cs_subject_fact {
+    uint64_t seq;           /* of its intent; 0: the account has none */
+    struct cs_span subject; /* whole Name DER */
+};
+
 /* One order among the evidence that could be the request's. */
 struct cs_order_fact {
-    uint32_t evidence;      /* index into cs_facts.evidence */
-    struct cs_use_fact use; /* filled by the gatherer */
+    uint32_t evidence;                   /* index into cs_facts.evidence */
+    struct cs_use_fact use;              /* filled by the gatherer, like all below */
+    struct cs_subject_fact last_subject; /* of the order's account */
 };
 
 struct cs_facts {
@@ -44,6 +51,9 @@ struct cs_facts {
 
     uint32_t n_orders;
     struct cs_order_fact order[CS_FACTS_ORDERS_MAX];
+
+    /* Per evidence: its one-time token was spent by another statement. NULL: none was. */
+    const bool *token_spent;
 
     struct cs_use_fact serial_use; /* of (issuer, serial) */
     bool ledger_ready;             /* the ledger takes entries and the clock is not behind it */
