@@ -19,9 +19,11 @@ struct depositing {
 static CS_RESULT admit_all(struct depositing *d, const Countersign__V1__DepositEvidenceRequest *q)
 {
     struct cs_arena *arena = d->call->arena;
+    uint32_t trials_left = CS_GATE_TRIALS_MAX;
     const struct cs_evidence_context context = { .policy = d->gate->policy,
                                                  .now_unix_s = cs_clock_unix_s(),
-                                                 .cache = d->gate->cache };
+                                                 .cache = d->gate->cache,
+                                                 .trials_left = &trials_left };
     for (size_t i = 0; i < q->n_evidence; i++) {
         struct cs_span envelope;
         CS_TRY(cs_proto_pack(&q->evidence[i]->base, arena, &envelope));

@@ -11,6 +11,7 @@ struct gathering {
     const struct cs_call *call;
     struct cs_judged *c;
     struct cs_evidence_context context;
+    uint32_t trials_left;
 };
 
 CS_RESULT cs_evidence_is_unique(struct cs_gate *g, const struct cs_evidence *earlier, size_t n,
@@ -95,6 +96,7 @@ static CS_RESULT gather_deposits(struct gathering *w, enum cs_deposit_tag tag, s
         struct cs_span envelope;
         CS_TRY(cs_ledger_evidence_get(w->gate->ledger, &digest[i], arena, &envelope));
         struct cs_evidence_context context = w->context;
+        context.trials_left = NULL; /* it verified when it came; an objection must never be left out */
         if (tag == CS_DEPOSIT_OBJECTION)
             context.now_unix_s = time_to_judge_at(arena, envelope, context.now_unix_s);
         bool admitted;
@@ -252,8 +254,10 @@ CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const 
     CS_TRY(cs_facts_of_tbs(f, tbs));
 
     struct gathering w = { .gate = g, .call = call, .c = out };
-    w.context =
-        (struct cs_evidence_context){ .policy = g->policy, .now_unix_s = f->now_unix_s, .cache = g->cache };
+    w.trials_left = CS_GATE_TRIALS_MAX;
+    w.context = (struct cs_evidence_context){
+        .policy = g->policy, .now_unix_s = f->now_unix_s, .cache = g->cache, .trials_left = &w.trials_left
+    };
     CS_TRY(gather_inline(&w, ask));
     CS_TRY(gather_stored(&w, ask));
     CS_TRY(gather_uses(&w));

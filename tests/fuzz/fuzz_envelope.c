@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
             return 0;
         envelope = cs_buf_span(&signed_here);
     }
-    struct cs_evidence_context ctx = { h->policy, HOUSE_NOW, NULL };
+    struct cs_evidence_context ctx = { .policy = h->policy, .now_unix_s = HOUSE_NOW };
     struct cs_verdict v = { .arena = &h->arena };
     struct cs_evidence e;
     bool admitted = false;

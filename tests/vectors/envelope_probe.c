@@ -16,7 +16,7 @@ int main(void)
         line[strcspn(line, "\n")] = '\0';
         if (!cs_ok(cs_unhex(cs_span_str(line), raw, sizeof raw, &len)))
             return 1;
-        struct cs_evidence_context ctx = { h.policy, HOUSE_NOW, NULL };
+        struct cs_evidence_context ctx = { .policy = h.policy, .now_unix_s = HOUSE_NOW };
         struct cs_verdict v = { .arena = &h.arena };
         struct cs_evidence e;
         bool admitted = false;

@@ -70,15 +70,25 @@ static CS_RESULT open_envelope(struct admission *a, struct cs_span bytes,
 
 /* ---- signatures ---- */
 
-static bool verifies(const struct cs_attester *t, struct cs_span pae, struct cs_span sig)
+/* A signature that nobody made is tried with every key: the trials of one request are bounded. */
+static bool verifies(const struct admission *a, uint32_t attester, struct cs_span pae, struct cs_span sig)
 {
-    return cs_signature_could_be(t->algorithm, sig) && cs_dsse_verify(t->key, t->algorithm, pae, sig);
+    const struct cs_attester *t = &a->policy->attester[attester];
+    if (!cs_signature_could_be(t->algorithm, sig))
+        return false;
+    if (a->ctx->trials_left != NULL) {
+        if (*a->ctx->trials_left == 0)
+            return false;
+        --*a->ctx->trials_left;
+    }
+    return cs_dsse_verify(t->key, t->algorithm, pae, sig);
 }
 
 /* The attester whose key made sig; n_attesters when there is none. keyid only says whom to try first. */
-static uint32_t signer_of(const struct cs_policy *p, struct cs_span pae, struct cs_span sig,
+static uint32_t signer_of(const struct admission *a, struct cs_span pae, struct cs_span sig,
                           const char *keyid)
 {
+    const struct cs_policy *p = a->policy;
     uint8_t hint[CS_SHA256_LEN];
     size_t hint_len = 0;
     uint32_t hinted = p->n_attesters;
@@ -86,10 +96,10 @@ static uint32_t signer_of(const struct cs_policy *p, struct cs_span pae, struct 
         for (uint32_t i = 0; i < p->n_attesters && hinted == p->n_attesters; i++)
             if (memcmp(p->attester[i].spki_sha256.byte, hint, sizeof hint) == 0)
                 hinted = i;
-    if (hinted < p->n_attesters && verifies(&p->attester[hinted], pae, sig))
+    if (hinted < p->n_attesters && verifies(a, hinted, pae, sig))
         return hinted;
     for (uint32_t i = 0; i < p->n_attesters; i++)
-        if (i != hinted && verifies(&p->attester[i], pae, sig))
+        if (i != hinted && verifies(a, i, pae, sig))
             return i;
     return p->n_attesters;
 }
@@ -99,11 +109,15 @@ static void verify_signatures(struct admission *a, const Countersign__V1__Envelo
 {
     for (size_t i = 0; i < e->n_signatures; i++) {
         const Countersign__V1__Signature *s = e->signatures[i];
-        uint32_t by = signer_of(a->policy, pae, cs_proto_span(s->sig), s->keyid);
+        uint32_t by = signer_of(a, pae, cs_proto_span(s->sig), s->keyid);
         if (by == a->policy->n_attesters) {
             REFUSE(a, E02,
-                   cs_arena_printf(a->arena, "signature %zu (%zu octets, keyid \"%s\") verifies with no key",
-                                   i, s->sig.len, cs_show_text(a->arena, cs_span_str(s->keyid))),
+                   cs_arena_printf(
+                       a->arena, "signature %zu (%zu octets, keyid \"%s\") %s", i, s->sig.len,
+                       cs_show_text(a->arena, cs_span_str(s->keyid)),
+                       a->ctx->trials_left != NULL && *a->ctx->trials_left == 0
+                           ? "was not tried with every key: too many signatures of the request fit none"
+                           : "verifies with no key"),
                    "a signature over this payload by the key of an attester of the policy");
             continue;
         }

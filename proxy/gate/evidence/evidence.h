@@ -53,6 +53,9 @@ struct cs_evidence_context {
     const struct cs_policy *policy;
     int64_t now_unix_s;
     struct cs_evidence_cache *cache; /* may be NULL */
+    /* Signature verifications that may still be tried, counted down; NULL: no bound. A genuine
+     * signature whose keyid names its key costs one, a signature nobody made one per fitting key. */
+    uint32_t *trials_left;
 };
 
 /*

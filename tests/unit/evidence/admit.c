@@ -535,7 +535,7 @@ static void memory_bound_is_a_failure_not_a_verdict(void **state)
     bool done = false, failed = false;
     for (size_t max = 64; !done; max += 64) {
         CS_AUTO_ARENA struct cs_arena a = { .max = max };
-        struct cs_evidence_context ctx = { h->policy, HOUSE_NOW, NULL };
+        struct cs_evidence_context ctx = { .policy = h->policy, .now_unix_s = HOUSE_NOW };
         struct cs_verdict v = { .arena = &a };
         struct cs_evidence e = { 0 };
         bool admitted = false;
@@ -548,6 +548,42 @@ static void memory_bound_is_a_failure_not_a_verdict(void **state)
         done = admitted;
     }
     assert_true(failed);
+}
+
+/* The bound on trials: 0 refuses even a good signature, the last one that is left suffices for a
+ * signature whose keyid names its key, and one that nobody made uses up what is there. */
+static void trials_are_bounded(void **state)
+{
+    struct house *h = *state;
+    struct cs_span good = good_envelope(h, BODY(DOMAIN_CONTROL));
+    struct cs_span nobodys =
+        house_sign_key(h, house_pack(h, house_statement(&h->arena, BODY(DOMAIN_CONTROL))), h->stranger);
+    static const struct {
+        const char *row;
+        bool good;
+        uint32_t trials, left;
+        bool admitted;
+    } rows[] = {
+        { "none left", true, 0, 0, false },
+        { "one left, named key", true, 1, 0, true },
+        { "more left", true, 100, 99, true },
+        { "nobody's signature uses them up", false, 2, 0, false },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CS_AUTO_ARENA struct cs_arena a = { 0 };
+        uint32_t left = rows[i].trials;
+        struct cs_evidence_context ctx = { .policy = h->policy,
+                                           .now_unix_s = HOUSE_NOW,
+                                           .trials_left = &left };
+        struct cs_verdict v = { .arena = &a };
+        struct cs_evidence e = { 0 };
+        bool admitted = false;
+        assert_true(
+            cs_ok(cs_evidence_admit(&ctx, rows[i].good ? good : nobodys, "x", &a, &v, &admitted, &e)));
+        if (admitted != rows[i].admitted || left != rows[i].left ||
+            admitted == cs_verdict_has(&v, CS_RULE_E02))
+            fail_msg("row: %s (left %u)", rows[i].row, left);
+    }
 }
 
 static int open_house(void **state)
@@ -573,6 +609,7 @@ int main(void)
         cmocka_unit_test(envelope_rows),
         cmocka_unit_test(size_caps),
         cmocka_unit_test(several_signatures),
+        cmocka_unit_test(trials_are_bounded),
         cmocka_unit_test(eight_signatures_and_not_nine),
         cmocka_unit_test(algorithm_is_the_policys),
         cmocka_unit_test(authority_rows),

@@ -406,7 +406,7 @@ struct cs_span house_sign(struct house *h, struct cs_span payload, uint32_t n, c
 bool house_admit(struct house *h, struct cs_span envelope, int64_t now, struct cs_evidence_cache *cache,
                  struct cs_verdict *v, struct cs_evidence *out)
 {
-    struct cs_evidence_context ctx = { h->policy, now, cache };
+    struct cs_evidence_context ctx = { .policy = h->policy, .now_unix_s = now, .cache = cache };
     bool admitted = false;
     v->arena = &h->arena;
     assert_true(cs_ok(cs_evidence_admit(&ctx, envelope, "evidence[3]", &h->arena, v, &admitted, out)));
