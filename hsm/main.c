@@ -97,6 +97,7 @@ int main(int argc, char **argv)
     cs_log_init(name, CS_LOG_INFO);
     fill_standard_descriptors();
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);  /* a file-size limit is a witness line that fails, not the end */
     (void)prctl(PR_SET_DUMPABLE, 0); /* no core with the PIN, no tracing by the same uid */
     for (int fd = CS_FD_LIFELINE; fd <= CS_FD_SIGNER_WITNESS; fd++)
         if (!cs_ok(cs_set_cloexec(fd, true))) {
