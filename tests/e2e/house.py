@@ -119,9 +119,10 @@ class House:
                "ipcv_acme_http_01", "ipcv_acme_tls_alpn_01")
     ALL_RPCS = ("SignCertificate", "EvaluateCertificate", "DepositEvidence", "Check")
 
-    def __init__(self, signers=2, issuers=None, clients=None, keep=False):
+    def __init__(self, signers=2, issuers=None, clients=None, keep=False, module=MODULE):
+        """module: the PKCS#11 module of the signers; the token is always made with SoftHSM itself."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="countersign-"))
-        self.keep, self.n_signers, self.process = keep, signers, None
+        self.keep, self.n_signers, self.process, self.module = keep, signers, None, module
         self.clients = clients or [("api", "v2", os.getuid(), self.ALL_RPCS)]
         self.attesters = {a.name: a for a in (
             Attester("dcv-1", ["validation-system"], methods=self.METHODS),
@@ -135,6 +136,7 @@ class House:
         self.env = dict(os.environ, SOFTHSM2_CONF=str(self.dir / "softhsm2.conf"))
         self.socket = self.dir / "api.sock"
         self.ledger = self.dir / "ledger.db"
+        self.rules, self.hsm_calls = self.dir / "rules", self.dir / "hsm-calls"  # of the mock module
         self._make_token()
         self.write_policy()
 
@@ -166,8 +168,9 @@ class House:
         (self.dir / "policy.yaml").write_text(policy_text(self))
         (self.dir / "countersignd.yaml").write_text(
             f"policy: policy.yaml\nlisten:\n  - unix: api.sock\n    mode: \"0666\"\nledger: ledger.db\n"
-            f"witness_dir: witness\nsigners: {self.n_signers}\ntoken:\n  module: {MODULE}\n  pin_file: pin\n"
-            f"  environment:\n    SOFTHSM2_CONF: {self.dir}/softhsm2.conf\nlibexec: {BIN}\n")
+            f"witness_dir: witness\nsigners: {self.n_signers}\ntoken:\n  module: {self.module}\n  pin_file: pin\n"
+            f"  environment:\n    SOFTHSM2_CONF: {self.dir}/softhsm2.conf\n    CS_MOCK_P11_RULES: {self.rules}\n"
+            f"    CS_MOCK_P11_CALLS: {self.hsm_calls}\nlibexec: {BIN}\n")
         (self.dir / "witness").mkdir(exist_ok=True)
 
     def issuer(self, identifier):
