@@ -1,0 +1,188 @@
+"""P-LEDGER: kill -9 at every step of a request and under load; then the books are audited from outside.
+
+What holds after each kill and restart (audit.py): `ledger verify` accepts; the HSM was asked only for what a durable
+intent names, once; each witness line has its intent with the same TBS; each signed outcome has its witness line;
+each certificate that a client received has its signed outcome; no intent is open, no serial number and no request id
+counts twice. The same request again gets the recorded certificate, or DATA_LOSS when it is unknown whether the key was
+used, or is signed for the first time when nothing of it was recorded.
+"""
+import os
+import random
+import signal
+import threading
+import time
+
+import grpc
+import pytest
+
+import audit
+import rough
+
+STEPS = ("received", "granted", "signed", "witnessed", "recorded")
+VICTIMS = ("front", "gate", "signer-0", "signer-1", "parent")
+# What must be in the books; the pairs that are not here may end as signed or as unknown, depending on who is quicker.
+MUST_BE = {
+    ("received", "gate"): None,  # nothing was recorded
+    ("granted", "gate"): audit.UNKNOWN, ("granted", "signer-0"): audit.UNKNOWN,
+    ("signed", "gate"): audit.UNKNOWN, ("signed", "signer-0"): audit.UNKNOWN,
+    ("witnessed", "gate"): audit.UNKNOWN,
+    **{("recorded", victim): audit.SIGNED for victim in VICTIMS}}
+
+
+@pytest.fixture(scope="module")
+def house():
+    with rough.RoughHouse(signers=2) as made:
+        made.start()
+        yield made
+
+
+def pid_of(house, victim):
+    return house.signer_of(int(victim[-1])) if victim.startswith("signer") else house.pids(victim)[0]
+
+
+def reach(house, step, future, request):
+    """Brings a request to a step and stops there; returns the processes that are stopped."""
+    gate, front = house.pids("gate")[0], house.pids("front")[0]
+    if step == "received":  # in the gate's socket, unread
+        os.kill(gate, signal.SIGSTOP)
+        running = future(request)
+        time.sleep(0.05)
+        return running, [gate]
+    house.hold("after" if step == "signed" else "before")
+    running = future(request)
+    house.wait_held()
+    if step == "witnessed":
+        os.kill(gate, signal.SIGSTOP)
+        n = len(audit.Books(house).witness)
+        house.set_rules()
+        rough.wait_for(lambda: len(audit.Books(house).witness) > n, "the witness line")
+        return running, [gate]
+    if step == "recorded":
+        os.kill(front, signal.SIGSTOP)
+        house.set_rules()
+        rough.wait_for(lambda: audit.Books(house).of_request(request.request_id)[0][1] == audit.SIGNED, "the outcome")
+        return running, [front]
+    return running, []
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at(house, step, victim):
+    if house.process.poll() is not None:
+        house.start()
+    request = house.request(f"{step}.{victim}.example.com")
+    with house.channel() as channel:
+        running, stopped = reach(house, step, lambda r: house.future(channel, r), request)
+        before = audit.Books(house).of_request(request.request_id)
+        assert [result for _, result in before] == {"received": [], "recorded": [audit.SIGNED]}.get(step, [None])
+        os.kill(pid_of(house, victim), signal.SIGKILL)
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+        house.set_rules()  # a signature that was held goes on now, if its signer lives
+        code, _ = house.take(running)
+        assert code in (grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DATA_LOSS,
+                        grpc.StatusCode.CANCELLED)
+        assert house.wait_ended() != 0
+    house.start()
+    books = house.audit()
+    after = books.of_request(request.request_id)
+    if code == grpc.StatusCode.OK:
+        assert [r for _, r in after] == [audit.SIGNED]
+    if before:
+        assert [seq for seq, _ in after] == [seq for seq, _ in before]  # one intent, no other
+    if (step, victim) in MUST_BE:
+        assert [r for _, r in after] == ([] if MUST_BE[step, victim] is None else [MUST_BE[step, victim]])
+    house.ask_again(request)
+    house.ask_again(request)
+    assert len([s for s, r in house.audit().of_request(request.request_id) if r != audit.NOT_SIGNED]) == 1
+
+
+class Load:
+    """Clients that ask for certificates until they are told to stop or lose the connection."""
+
+    def __init__(self, house, clients=8):
+        self.house, self.stop, self.unanswered, self.wrong = house, False, [], []
+        self.n_signed = 0
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self._run, args=(n,)) for n in range(clients)]
+        for t in self.threads:
+            t.start()
+
+    def _run(self, n):
+        with self.house.channel() as channel:
+            while not self.stop:
+                request = self.house.request(f"{n}.load.example.com", "ec" if n % 4 else "rsa")
+                code, answer = self.house.take(self.house.future(channel, request))
+                with self.lock:
+                    if answer is not None:
+                        self.n_signed += 1
+                        continue
+                    self.unanswered.append(request)
+                    if code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DATA_LOSS, grpc.StatusCode.CANCELLED):
+                        self.wrong.append(code)
+                    return
+
+    def join(self):
+        for t in self.threads:
+            t.join()
+        assert not self.wrong, self.wrong
+
+
+def test_killed_at_random_under_load(house):
+    seed = random.SystemRandom().randrange(1 << 32)
+    dice = random.Random(seed)
+    n_signed = n_unknown = 0
+    for turn in range(20):
+        if house.process.poll() is not None:
+            house.start()
+        load = Load(house)
+        victim = dice.choice(VICTIMS)
+        time.sleep(dice.uniform(0.02, 0.25))
+        print(f"seed {seed} turn {turn}: {victim}")  # shown by pytest when this fails
+        os.kill(pid_of(house, victim), signal.SIGKILL)
+        assert house.wait_ended() != 0
+        load.stop = True
+        load.join()
+        n_signed += load.n_signed
+        house.start()
+        house.audit()
+        for request in load.unanswered:
+            n_unknown += house.ask_again(request) == audit.UNKNOWN
+        house.audit()
+    print(f"{n_signed} signed, {n_unknown} unknown")
+    assert n_signed > 0 and len(audit.Books(house).hsm_calls) > n_signed  # the HSM did count
+
+
+def test_sigterm_finishes_running_calls(house):
+    if house.process.poll() is not None:
+        house.start()
+    request = house.request("running.example.com")
+    house.hold("before")
+    with house.channel() as channel:
+        running = house.future(channel, request)
+        house.wait_held()
+        house.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        assert house.process.poll() is None
+        house.set_rules()
+        code, _ = house.take(running)
+        assert code == grpc.StatusCode.OK
+        assert house.wait_ended() == 0
+    assert house.audit().last_kind() == "stop"
+
+
+def test_sigterm_under_load(house):
+    for _ in range(3):
+        house.start()
+        load = Load(house)
+        time.sleep(0.3)
+        house.process.send_signal(signal.SIGTERM)
+        assert house.wait_ended() == 0
+        load.stop = True
+        load.join()
+        books = house.audit()
+        assert load.n_signed > 0 and books.last_kind() == "stop"
+        last_start = max(i for i, e in enumerate(books.entries) if e.WhichOneof("body") == "start")
+        results = [e.outcome.result for e in books.entries[last_start:] if e.WhichOneof("body") == "outcome"]
+        assert results and audit.UNKNOWN not in results
+        assert len([r for r in results if r == audit.SIGNED]) == load.n_signed  # nothing was signed and not answered
