@@ -8,70 +8,64 @@
 #include "proxy/base/sandbox.h"
 #include "proxy/base/sandbox_build.h"
 
-/* What every role needs once it runs: descriptors it has, memory, time, signals, threads' locks. */
-#define COMMON_CALLS(X)                                                                                   \
-    X(read)                                                                                               \
-    X(write)                                                                                              \
-    X(readv) X(writev) X(close) X(lseek) X(fstat) X(newfstatat) X(fcntl) X(dup) X(dup3) X(recvmsg)        \
-        X(sendmsg) X(recvfrom) X(sendto) X(shutdown) X(getsockopt) X(setsockopt) X(getsockname)           \
-            X(getpeername) X(poll) X(ppoll) X(select) X(pselect6) X(epoll_create1) X(epoll_ctl)           \
-                X(epoll_wait) X(epoll_pwait) X(epoll_pwait2) X(eventfd2) X(pipe2) X(socketpair)           \
-                    X(timerfd_create) X(timerfd_settime) X(timerfd_gettime) X(signalfd4) X(brk) X(munmap) \
-                        X(mremap) X(madvise) X(mlock) X(mlock2) X(munlock) X(futex) X(clock_gettime)      \
-                            X(clock_getres) X(clock_nanosleep) X(nanosleep) X(gettimeofday) X(time)       \
-                                X(getrandom) X(exit) X(exit_group) X(rt_sigaction) X(rt_sigprocmask)      \
-                                    X(rt_sigreturn) X(rt_sigtimedwait) X(sigaltstack) X(restart_syscall)  \
-                                        X(getpid) X(gettid) X(getppid) X(tgkill) X(getuid) X(geteuid)     \
-                                            X(getgid) X(getegid) X(sysinfo) X(uname) X(sched_yield)       \
-                                                X(sched_getaffinity) X(set_robust_list) X(rseq)           \
-                                                    X(membarrier) X(getcpu) X(getrusage) X(times)
+#define N(name) SCMP_SYS(name)
+/* The lists fill the page; the formatter would give each name a line. */
+/* clang-format off */
 
-#define FRONT_CALLS(X) X(accept) X(accept4)
+/* What every role needs once it runs: descriptors it has, memory, time, signals, threads' locks. */
+static const int common_calls[] = {
+    N(read), N(write), N(readv), N(writev), N(close), N(lseek), N(fstat), N(newfstatat), N(fcntl), N(dup),
+    N(dup3), N(recvmsg), N(sendmsg), N(recvfrom), N(sendto), N(shutdown), N(getsockopt), N(setsockopt),
+    N(getsockname), N(getpeername), N(poll), N(ppoll), N(select), N(pselect6), N(epoll_create1),
+    N(epoll_ctl), N(epoll_wait), N(epoll_pwait), N(epoll_pwait2), N(eventfd2), N(pipe2), N(socketpair),
+    N(timerfd_create), N(timerfd_settime), N(timerfd_gettime), N(signalfd4), N(brk), N(munmap), N(mremap),
+    N(madvise), N(mlock), N(mlock2), N(munlock), N(futex), N(clock_gettime), N(clock_getres),
+    N(clock_nanosleep), N(nanosleep), N(gettimeofday), N(time), N(getrandom), N(exit), N(exit_group),
+    N(rt_sigaction), N(rt_sigprocmask), N(rt_sigreturn), N(rt_sigtimedwait), N(sigaltstack),
+    N(restart_syscall), N(getpid), N(gettid), N(getppid), N(tgkill), N(getuid), N(geteuid), N(getgid),
+    N(getegid), N(sysinfo), N(uname), N(sched_yield), N(sched_getaffinity), N(set_robust_list), N(rseq),
+    N(membarrier), N(getcpu), N(getrusage), N(times),
+};
+
+static const int front_calls[] = {
+    N(accept), N(accept4),
+};
 
 /* The ledger: SQLite's unix VFS, and threads. */
-#define GATE_CALLS(X)                                                                                     \
-    X(open)                                                                                               \
-    X(openat)                                                                                             \
-    X(stat) X(lstat) X(statx) X(access) X(faccessat) X(faccessat2) X(readlink) X(readlinkat) X(getcwd)    \
-        X(pread64) X(pwrite64) X(fsync) X(fdatasync) X(ftruncate) X(fallocate) X(unlink) X(unlinkat)      \
-            X(rename) X(renameat) X(renameat2) X(fchmod) X(fchown) X(flock) X(statfs) X(fstatfs)          \
-                X(getdents64) X(mkdir) X(umask) X(set_tid_address) X(sched_setaffinity) X(sched_getparam) \
-                    X(sched_getscheduler)
+static const int gate_calls[] = {
+    N(open), N(openat), N(stat), N(lstat), N(statx), N(access), N(faccessat), N(faccessat2), N(readlink),
+    N(readlinkat), N(getcwd), N(pread64), N(pwrite64), N(fsync), N(fdatasync), N(ftruncate), N(fallocate),
+    N(unlink), N(unlinkat), N(rename), N(renameat), N(renameat2), N(fchmod), N(fchown), N(flock), N(statfs),
+    N(fstatfs), N(getdents64), N(mkdir), N(umask), N(set_tid_address), N(sched_setaffinity),
+    N(sched_getparam), N(sched_getscheduler),
+};
 
 /* PKCS#11 modules: all of the above, the network, System V shared memory, USB. */
-#define SIGNER_CALLS(X)                                                                                     \
-    X(mmap)                                                                                                 \
-    X(mprotect)                                                                                             \
-    X(ioctl) X(prctl) X(socket) X(connect) X(bind) X(sendmmsg) X(recvmmsg) X(mkdirat) X(rmdir) X(chmod)     \
-        X(fchmodat) X(utimensat) X(msync) X(shmget) X(shmat) X(shmdt) X(shmctl) X(semget) X(semop)          \
-            X(semtimedop) X(semctl) X(inotify_init1) X(inotify_add_watch) X(inotify_rm_watch) X(pipe)       \
-                X(eventfd) X(epoll_create) X(alarm) X(setitimer) X(getitimer) X(getpgrp) X(getsid)          \
-                    X(getgroups) X(getrlimit) X(prlimit64) X(sched_setscheduler) X(sched_get_priority_max)  \
-                        X(sched_get_priority_min) X(getpriority) X(memfd_create) X(get_mempolicy) X(syncfs) \
-                            X(fadvise64) X(readahead) X(copy_file_range) X(truncate) X(symlink) X(link)     \
-                                X(linkat) X(chdir)
+static const int signer_calls[] = {
+    N(mmap), N(mprotect), N(ioctl), N(prctl), N(socket), N(connect), N(bind), N(sendmmsg), N(recvmmsg),
+    N(mkdirat), N(rmdir), N(chmod), N(fchmodat), N(utimensat), N(msync), N(shmget), N(shmat), N(shmdt),
+    N(shmctl), N(semget), N(semop), N(semtimedop), N(semctl), N(inotify_init1), N(inotify_add_watch),
+    N(inotify_rm_watch), N(pipe), N(eventfd), N(epoll_create), N(alarm), N(setitimer), N(getitimer),
+    N(getpgrp), N(getsid), N(getgroups), N(getrlimit), N(prlimit64), N(sched_setscheduler),
+    N(sched_get_priority_max), N(sched_get_priority_min), N(getpriority), N(memfd_create), N(get_mempolicy),
+    N(syncfs), N(fadvise64), N(readahead), N(copy_file_range), N(truncate), N(symlink), N(link), N(linkat),
+    N(chdir),
+};
 
 /* Paths out of the front: refused, not fatal, since a library may look for its configuration late. */
-#define PATH_CALLS(X) \
-    X(open)           \
-    X(openat)         \
-    X(openat2) X(stat) X(lstat) X(statx) X(access) X(faccessat) X(faccessat2) X(readlink) X(readlinkat)
+static const int path_calls[] = {
+    N(open), N(openat), N(openat2), N(stat), N(lstat), N(statx), N(access), N(faccessat), N(faccessat2),
+    N(readlink), N(readlinkat),
+};
 
 /* Fatal for the signer although its default is a refusal. */
-#define FATAL_CALLS(X)                                                                                       \
-    X(execve)                                                                                                \
-    X(execveat)                                                                                              \
-    X(fork) X(vfork) X(ptrace) X(process_vm_readv) X(process_vm_writev) X(bpf) X(kexec_load)                 \
-        X(kexec_file_load) X(init_module) X(finit_module) X(delete_module) X(mount) X(umount2) X(pivot_root) \
-            X(setns) X(unshare) X(userfaultfd) X(perf_event_open) X(add_key) X(request_key) X(keyctl)
-
-#define NUMBER(name) SCMP_SYS(name),
-static const int common_calls[] = { COMMON_CALLS(NUMBER) };
-static const int front_calls[] = { FRONT_CALLS(NUMBER) };
-static const int gate_calls[] = { GATE_CALLS(NUMBER) };
-static const int signer_calls[] = { SIGNER_CALLS(NUMBER) };
-static const int path_calls[] = { PATH_CALLS(NUMBER) };
-static const int fatal_calls[] = { FATAL_CALLS(NUMBER) };
+static const int fatal_calls[] = {
+    N(execve), N(execveat), N(fork), N(vfork), N(ptrace), N(process_vm_readv), N(process_vm_writev), N(bpf),
+    N(kexec_load), N(kexec_file_load), N(init_module), N(finit_module), N(delete_module), N(mount),
+    N(umount2), N(pivot_root), N(setns), N(unshare), N(userfaultfd), N(perf_event_open), N(add_key),
+    N(request_key), N(keyctl),
+};
+/* clang-format on */
 
 struct filter {
     scmp_filter_ctx ctx;

@@ -9,12 +9,16 @@
 #include "proxy/ledger/verify.h"
 
 /* The statements of an audit: name. Their SQL is in schema.h. */
-#define CS_AUDIT_STATEMENTS(X)                                                                       \
-    X(ENTRIES)                                                                                       \
-    X(HEADS)                                                                                         \
-    X(EVIDENCES)                                                                                     \
-    X(STATEMENTS) X(KEYS) X(REQUEST_ROWS) X(SERIAL_ROWS) X(ORDER_ROWS) X(OUTCOME_ROW) X(DEPOSIT_ROW) \
-        X(EVIDENCE_PUT_OF) X(STATEMENT_PUT_OF) X(INDEX_COUNTS) X(LAST_SEQ)
+#define CS_AUDIT_STATEMENTS(X) \
+    X(ENTRIES)                 \
+    X(HEADS)                   \
+    X(EVIDENCES)               \
+    X(STATEMENTS)              \
+    X(KEYS)                    \
+    X(REQUEST_ROWS)            \
+    X(SERIAL_ROWS)             \
+    X(ORDER_ROWS)              \
+    X(OUTCOME_ROW) X(DEPOSIT_ROW) X(EVIDENCE_PUT_OF) X(STATEMENT_PUT_OF) X(INDEX_COUNTS) X(LAST_SEQ)
 
 enum cs_audit_statement {
 #define X(name) CS_AUDIT_##name,

@@ -1,12 +1,15 @@
 cmake_minimum_required(VERSION 3.25)
-# Fails when a source file includes a header of a folder that docs/directions.txt does not allow.
+# Fails when a source file includes a header of a folder that docs/directions.txt does not allow, or
+# stands in a folder without a row there.
 # Run as: cmake -DROOT=<source dir> -P directions.cmake
 file(STRINGS ${ROOT}/docs/directions.txt rows REGEX "^[a-z]")
 set(bad "")
+set(folders "")
 foreach(row ${rows})
     string(REGEX REPLACE "[ \t]+" ";" words "${row}")
     list(POP_FRONT words folder)
     list(APPEND words ${folder})
+    list(APPEND folders ${folder})
     file(GLOB files ${ROOT}/${folder}/*.c ${ROOT}/${folder}/*.h)
     foreach(file ${files})
         file(STRINGS ${file} includes REGEX "^[ \t]*#[ \t]*include[ \t]+\"")
@@ -22,6 +25,14 @@ foreach(row ${rows})
             endif()
         endforeach()
     endforeach()
+endforeach()
+file(GLOB_RECURSE files RELATIVE ${ROOT}
+     ${ROOT}/proxy/*.[ch] ${ROOT}/hsm/*.[ch] ${ROOT}/proto/*.[ch] ${ROOT}/client/*.[ch])
+foreach(file ${files})
+    get_filename_component(folder ${file} DIRECTORY)
+    if(NOT folder IN_LIST folders)
+        list(APPEND bad "${file}: ${folder} has no row in docs/directions.txt")
+    endif()
 endforeach()
 if(bad)
     list(JOIN bad "\n  " text)
