@@ -203,6 +203,7 @@ static bool block_signals(struct cs_house *h)
 {
     sigset_t set;
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* reported as what could not be written */
     return sigemptyset(&set) == 0 && sigaddset(&set, SIGTERM) == 0 && sigaddset(&set, SIGINT) == 0 &&
            sigaddset(&set, SIGHUP) == 0 && sigaddset(&set, SIGCHLD) == 0 &&
            sigprocmask(SIG_BLOCK, &set, NULL) == 0 &&

@@ -104,8 +104,9 @@ struct cs_gate {
     struct cs_arena arena;       /* of the call at hand */
     struct cs_held_answer *held; /* answers of this turn */
     uint32_t n_held, room_held;
-    bool ledger_failed; /* last commit failed: health says so */
-    bool turn_failed;   /* an append of this turn failed: the commit must not happen */
+    bool ledger_failed;    /* last commit failed: health says so */
+    int64_t probe_mono_ms; /* when a failed ledger is tried again */
+    bool turn_failed;      /* an append of this turn failed: the commit must not happen */
     bool draining;
     int lifeline_fd;
 };

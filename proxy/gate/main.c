@@ -21,12 +21,38 @@ enum {
     FRONT_OUT_MAX = 64 * 1024 * 1024,
     CACHE_ENTRIES = 65536,
     DRAIN_LIMIT_MS = 30000,
+    PROBE_MS = 1000,
 };
 
 static CS_RESULT append_simple(struct cs_gate *g, Countersign__Ledger__V1__Entry *entry)
 {
     uint64_t seq;
     return cs_ledger_append(g->ledger, entry, &seq);
+}
+
+static CS_RESULT record_policy(struct cs_gate *g)
+{
+    Countersign__Ledger__V1__Entry entry;
+    Countersign__Ledger__V1__Policy policy;
+    countersign__ledger__v1__entry__init(&entry);
+    countersign__ledger__v1__policy__init(&policy);
+    policy.policy_sha256 = cs_proto_bytes(cs_sha256_span(&g->policy->digest));
+    policy.version = g->policy->version;
+    entry.body_case = COUNTERSIGN__LEDGER__V1__ENTRY__BODY_POLICY;
+    entry.policy = &policy;
+    return append_simple(g, &entry);
+}
+
+/* A gate whose ledger failed says NOT_SERVING, and a balancer then sends it no call that could find
+ * the disk free again: so the gate itself writes, once a second, the policy in effect. */
+static CS_RESULT probe_ledger(struct cs_gate *g)
+{
+    int64_t now_mono_ms = cs_clock_mono_ms();
+    if (!g->ledger_failed || g->draining || now_mono_ms < g->probe_mono_ms)
+        return CS_OK;
+    g->probe_mono_ms = now_mono_ms + PROBE_MS;
+    cs_result r = record_policy(g);
+    return cs_ok(r) ? CS_OK : cs_store_failed(g, r);
 }
 
 static CS_RESULT record_start(struct cs_gate *g)
@@ -46,14 +72,7 @@ static CS_RESULT record_start(struct cs_gate *g)
     entry.body_case = COUNTERSIGN__LEDGER__V1__ENTRY__BODY_START;
     entry.start = &start;
     CS_TRY(append_simple(g, &entry));
-    Countersign__Ledger__V1__Policy policy;
-    countersign__ledger__v1__policy__init(&policy);
-    policy.policy_sha256 = start.policy_sha256;
-    policy.version = g->policy->version;
-    countersign__ledger__v1__entry__init(&entry);
-    entry.body_case = COUNTERSIGN__LEDGER__V1__ENTRY__BODY_POLICY;
-    entry.policy = &policy;
-    return append_simple(g, &entry);
+    return record_policy(g);
 }
 
 static CS_RESULT record_stop(struct cs_gate *g, const char *reason)
@@ -145,7 +164,8 @@ static CS_RESULT turn(struct cs_gate *g, bool *out_end)
     watch(&p[1], &g->front);
     for (uint32_t i = 0; i < g->n_signers; i++)
         watch(&p[2 + i], &g->signer[i].chan);
-    int timeout_ms = g->n_ready != 0 || g->n_unrecorded != 0 || g->draining ? 100 : -1;
+    bool soon = g->n_ready != 0 || g->n_unrecorded != 0 || g->ledger_failed || g->draining;
+    int timeout_ms = soon ? 100 : -1;
     if (poll(p, 2 + g->n_signers, timeout_ms) < 0 && errno != EINTR)
         return CS_ERR(IO);
     if (p[0].revents != 0) {
@@ -161,6 +181,7 @@ static CS_RESULT turn(struct cs_gate *g, bool *out_end)
             CS_TRY(read_signer(&g->signer[i]));
     if (g->front.fd >= 0 && p[1].revents != 0)
         CS_TRY(read_front(g));
+    CS_TRY(probe_ledger(g));
     CS_TRY(cs_turn_end(g));
     return flush_all(g);
 }
