@@ -31,7 +31,7 @@ class RoughHouse(h.House):
     """A house on the mock PKCS#11 module (tests/proc/hsm/mock_p11.c)."""
 
     def __init__(self, **args):
-        super().__init__(module=os.environ["COUNTERSIGN_MOCK_P11"], **args)
+        super().__init__(**{"module": os.environ["COUNTERSIGN_MOCK_P11"], **args})
         self.held = self.rules.with_name("rules.held")
         self.set_rules()
         self.certificates = []  # everything that a client ever received

@@ -103,15 +103,22 @@ class Load:
     def __init__(self, house, clients=8):
         self.house, self.stop, self.unanswered, self.wrong = house, False, [], []
         self.n_signed = 0
-        self.lock = threading.Lock()
+        self.lock, self.making = threading.Lock(), threading.Lock()  # python3-cryptography is not made for threads
         self.threads = [threading.Thread(target=self._run, args=(n,)) for n in range(clients)]
         for t in self.threads:
             t.start()
 
     def _run(self, n):
+        try:
+            self._ask(n)
+        except Exception as error:
+            self.wrong.append(error)
+
+    def _ask(self, n):
         with self.house.channel() as channel:
             while not self.stop:
-                request = self.house.request(f"{n}.load.example.com", "ec" if n % 4 else "rsa")
+                with self.making:
+                    request = self.house.request(f"{n}.load.example.com", "ec" if n % 4 else "rsa")
                 code, answer = self.house.take(self.house.future(channel, request))
                 with self.lock:
                     if answer is not None:
