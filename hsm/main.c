@@ -3,18 +3,16 @@
  * parent with the descriptors of proxy/ipc/process.h; n only names it in the log. Exit codes: 0 the
  * parent or the gate ended it, 1 it could not start or had to stop (the log says why), 2 usage.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "hsm/signer.h"
 #include "hsm/watchdog.h"
 #include "proxy/base/io.h"
 #include "proxy/base/log.h"
+#include "proxy/base/sandbox.h"
 #include "proxy/ipc/process.h"
 
 static cs_result reason(cs_result r, struct cs_why *why, const char *text)
@@ -22,15 +20,6 @@ static cs_result reason(cs_result r, struct cs_why *why, const char *text)
     if (!cs_ok(r))
         cs_why_set(why, CKR_OK, "%s: %s", text, cs_result_text(r));
     return r;
-}
-
-/* A closed standard descriptor would be given to the next file a module opens, and a stray print
- * would go there. */
-static void fill_standard_descriptors(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-            (void)open("/dev/null", O_RDWR);
 }
 
 static cs_result take_table(struct cs_signer *s, struct cs_buf *bytes, char *path, struct cs_why *why)
@@ -81,6 +70,10 @@ static cs_result run(struct cs_signer *s, struct cs_buf *table, char *path, stru
     CS_TRY(connected);
     cs_log(CS_LOG_INFO, "hsm-connected", "%u keys on %zu tokens, canaries verified", s->table.n_keys,
            s->token.n_seats);
+    /* Where a module keeps its files is its own matter: reading and writing stay open. A module that
+     * is loaded again after a reconnect needs both, and executable pages. */
+    static const char *const all[] = { "/", NULL };
+    cs_sandbox_enter(CS_SANDBOX_SIGNER, &(struct cs_sandbox_files){ .read = all });
     return cs_signer_run(s, why);
 }
 
@@ -95,10 +88,13 @@ int main(int argc, char **argv)
     char name[32];
     (void)snprintf(name, sizeof name, "signer-%lu", n);
     cs_log_init(name, CS_LOG_INFO);
-    fill_standard_descriptors();
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN);  /* a file-size limit is a witness line that fails, not the end */
-    (void)prctl(PR_SET_DUMPABLE, 0); /* no core with the PIN, no tracing by the same uid */
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a witness line that fails, not the end */
+    /* No core with the PIN, no tracing by the same uid. */
+    if (!cs_ok(cs_sandbox_basic()) || !cs_ok(cs_standard_fds_fill())) {
+        cs_log(CS_LOG_ERROR, "start-failed", "no_new_privs or /dev/null is not to be had");
+        return 1;
+    }
     for (int fd = CS_FD_LIFELINE; fd <= CS_FD_SIGNER_WITNESS; fd++)
         if (!cs_ok(cs_set_cloexec(fd, true))) {
             cs_log(CS_LOG_ERROR, "start-failed", "descriptor %d is not open", fd);

@@ -91,6 +91,14 @@ CS_RESULT cs_set_cloexec(int fd, bool on)
     return CS_OK;
 }
 
+CS_RESULT cs_standard_fds_fill(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return CS_ERR(IO);
+    return CS_OK;
+}
+
 void cs_auto_fd(int *fd)
 {
     if (*fd >= 0)

@@ -17,6 +17,9 @@ CS_RESULT cs_write_file(const char *path, struct cs_span in, unsigned mode, stru
 
 CS_RESULT cs_set_nonblocking(int fd);
 CS_RESULT cs_set_cloexec(int fd, bool on);
+/* cs_standard_fds_fill opens /dev/null for those of 0, 1 and 2 that are closed: the next file or
+ * connection would take the number, and a stray print would go there. */
+CS_RESULT cs_standard_fds_fill(void);
 
 /* Cleanup at the declaration: CS_AUTO_FD int fd = -1; */
 void cs_auto_fd(int *fd);

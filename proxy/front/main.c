@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "proxy/base/io.h"
 #include "proxy/base/log.h"
+#include "proxy/base/sandbox.h"
 #include "proxy/front/front.h"
 
 /* One to CS_FRONT_LISTEN_MAX in plain decimal; 0 for anything else. */
@@ -34,6 +36,10 @@ static void raise_descriptor_limit(void)
 int main(int argc, char **argv)
 {
     cs_log_init("front", CS_LOG_INFO);
+    if (!cs_ok(cs_sandbox_basic()) || !cs_ok(cs_standard_fds_fill())) {
+        cs_log(CS_LOG_ERROR, "start", "no_new_privs or /dev/null is not to be had");
+        return 1;
+    }
     unsigned n_listen = argc == 2 ? count_of(argv[1]) : 0;
     if (n_listen == 0) {
         cs_log(CS_LOG_ERROR, "usage", "one argument is needed: the number of listening sockets, 1 to %d",
@@ -51,6 +57,8 @@ int main(int argc, char **argv)
     cs_result r = cs_front_open(f, n_listen);
     int code = 1;
     if (cs_ok(r)) {
+        static const char *const none[] = { NULL };
+        cs_sandbox_enter(CS_SANDBOX_FRONT, &(struct cs_sandbox_files){ .read = none, .write = none });
         code = cs_front_run(f);
     } else {
         cs_log_begin(CS_LOG_ERROR, "start");

@@ -3,6 +3,7 @@
  * proxy/ipc/process.h. Ends with 0 when the parent or the front says so, 1 when something errs.
  */
 #include <errno.h>
+#include <libgen.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/io.h"
 #include "proxy/base/log.h"
+#include "proxy/base/sandbox.h"
 #include "proxy/gate/gate.h"
 #include "proxy/ipc/process.h"
 
@@ -91,6 +93,22 @@ static CS_RESULT record_stop(struct cs_gate *g, const char *reason)
     return CS_OK;
 }
 
+/* The folder of the ledger's file is all that is left of the file system. A name that is a symbolic
+ * link means the folder of what it points to. */
+static CS_RESULT enter_sandbox(const char *ledger_path)
+{
+    char *real = realpath(ledger_path, NULL); /* NULL: the ledger is made at the first start */
+    char *folder = strdup(real != NULL ? real : ledger_path);
+    free(real);
+    if (folder == NULL)
+        return CS_ERR(NO_MEMORY);
+    static const char *const random[] = { "/dev/urandom", NULL }; /* SQLite's salts */
+    const char *const own[] = { dirname(folder), NULL };
+    cs_sandbox_enter(CS_SANDBOX_GATE, &(struct cs_sandbox_files){ .read = random, .write = own });
+    free(folder);
+    return CS_OK;
+}
+
 static CS_RESULT gate_open(struct cs_gate *g, const char *ledger_path, uint32_t n_signers,
                            struct cs_note *note)
 {
@@ -102,6 +120,7 @@ static CS_RESULT gate_open(struct cs_gate *g, const char *ledger_path, uint32_t 
     cs_policy_keytable(g->policy, (struct cs_span){ 0 }, &table);
     CS_TRY(cs_keytable_digest(&table, &g->keytable_digest));
     CS_TRY(cs_evidence_cache_new(CACHE_ENTRIES, &g->cache));
+    CS_TRY(enter_sandbox(ledger_path));
     CS_TRY(cs_ledger_open(ledger_path, &g->ledger, note));
     CS_TRY(record_start(g));
     g->arena.max = CS_GATE_ARENA_MAX;
@@ -218,6 +237,10 @@ static CS_RESULT run(struct cs_gate *g)
 int main(int argc, char **argv)
 {
     cs_log_init("gate", CS_LOG_INFO);
+    if (!cs_ok(cs_sandbox_basic()) || !cs_ok(cs_standard_fds_fill())) {
+        cs_log(CS_LOG_ERROR, "gate_ends", "no_new_privs or /dev/null is not to be had");
+        return 1;
+    }
     (void)signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a write that fails, not the end */
     char *rest = NULL;
     unsigned long n_signers = argc == 3 ? strtoul(argv[2], &rest, 10) : 0;
