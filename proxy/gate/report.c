@@ -6,7 +6,9 @@
 
 #include "proto/canonical.h"
 
-enum { VIOLATIONS_MAX = 4, TEXT_MAX = 160 };
+/* Every text outside the Refusal is cut, so that status and details have room whatever a client sent;
+ * a subject keeps the longest DNS name there is. */
+enum { VIOLATIONS_MAX = 4, TEXT_MAX = 160, SUBJECT_MAX = 260, REQUEST_ID_MAX_LEN = 64 };
 
 /* protobuf-c strings are char *, though it never writes through them. */
 static char *text_field(const char *s)
@@ -130,7 +132,9 @@ static CS_RESULT error_info(const struct cs_verdict *v, struct cs_arena *arena, 
     google__rpc__error_info__metadata_entry__init(&subject);
     google__rpc__error_info__metadata_entry__init(&count);
     subject.key = text_field("subject");
-    subject.value = text_field(first != NULL ? cs_show_text(arena, cs_span_str(first->subject)) : "");
+    struct cs_span about = cs_span_str(first != NULL ? first->subject : "");
+    about.len = about.len < SUBJECT_MAX ? about.len : SUBJECT_MAX;
+    subject.value = text_field(cs_show_text(arena, about));
     count.key = text_field("reasons");
     count.value = text_field(cs_arena_printf(arena, "%u", v->n_reasons));
     Google__Rpc__ErrorInfo__MetadataEntry *entries[] = { &count, &subject };
@@ -150,7 +154,7 @@ static CS_RESULT precondition_failure(const struct cs_verdict *v, struct cs_aren
         google__rpc__precondition_failure__violation__init(&violation[i]);
         const struct cs_reason *r = &v->reason[i];
         violation[i].type = text_field(cs_rule_text(r->rule)->id);
-        violation[i].subject = text_field(r->subject);
+        violation[i].subject = text_field(cs_arena_printf(arena, "%.*s", SUBJECT_MAX, r->subject));
         violation[i].description = text_field(
             cs_arena_printf(arena, "there is: %.*s; needed: %.*s", TEXT_MAX, r->found, TEXT_MAX, r->needed));
         rows[i] = &violation[i];
@@ -212,7 +216,8 @@ CS_RESULT cs_report_refusal(const struct cs_verdict *v, uint32_t status, struct 
     countersign__v1__refusal__init(&refusal);
     refusal.total_reasons = v->n_reasons;
     refusal.ledger_entry = ledger_entry;
-    refusal.request_id = cs_proto_bytes(request_id);
+    if (request_id.len <= REQUEST_ID_MAX_LEN) /* longer ones are what is refused */
+        refusal.request_id = cs_proto_bytes(request_id);
     *out = (struct cs_msg_answer){ .status = status, .text = cs_span_str(text) };
     return pack_status(v, &message, &refusal, arena, &out->details);
 }

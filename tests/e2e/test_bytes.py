@@ -23,7 +23,7 @@ import pytest
 from cryptography import x509
 
 import audit
-from house import _der, signing_service_pb2, tbs_fields
+from house import Refused, _der, signing_service_pb2, tbs_fields
 
 SIGN = "/countersign.v1.SigningService/SignCertificate"
 EVALUATE = "/countersign.v1.SigningService/EvaluateCertificate"
@@ -174,3 +174,20 @@ def test_the_good_one_is_signed_then_its_free_bits_do_not_sign_again(house, good
     books = audit.audit(house, [answer.certificate])
     assert [(i.tbs, i.request_id) for i in books.intents.values()] == [(good.tbs, good.request.request_id)]
     assert len(books.witness) == 1
+
+
+@pytest.mark.parametrize("field", ["request_id", "issuer", "order_id", "names"])
+def test_overlong_fields_are_refused_like_any_other(house, field):
+    """The refusal of a field does not carry the field, and so fits its answer; everybody else is served on."""
+    tbs = house.tbs(["x" * 60 + f"{n}.example.com" for n in range(40)])
+    for length in (65, 2000, 6000, 70000, 900000):
+        request = signing_service_pb2.SignCertificateRequest(
+            request_id=secrets.token_bytes(16), issuer=b"ec", tbs_certificate=tbs)
+        if field == "names":  # control characters are shown escaped: four octets for one
+            request.tbs_certificate = tbs.replace(b"x" * 60, b"\x01" * 60)
+        else:
+            setattr(request, field, b"\xff" * length)
+        with pytest.raises(Refused) as refused:
+            house.call(SIGN, request, signing_service_pb2.SignCertificateResponse)
+        assert refused.value.code in REFUSED and refused.value.refusal.reasons, refused.value
+    assert house.is_serving()
