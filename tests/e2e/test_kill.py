@@ -7,6 +7,7 @@ counts twice. The same request again gets the recorded certificate, or DATA_LOSS
 used, or is signed for the first time when nothing of it was recorded.
 """
 import contextlib
+import datetime
 import os
 import random
 import signal
@@ -15,9 +16,13 @@ import time
 
 import grpc
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import audit
 import rough
+from house import signing_service_pb2
+
+SignCertificateRequest = signing_service_pb2.SignCertificateRequest
 
 STEPS = ("received", "granted", "signed", "witnessed", "recorded")
 VICTIMS = ("front", "gate", "signer-0", "signer-1", "parent")
@@ -97,6 +102,68 @@ def test_killed_at(house, step, victim):
     house.ask_again(request)
     house.ask_again(request)
     assert len([s for s, r in house.audit().of_request(request.request_id) if r != audit.NOT_SIGNED]) == 1
+
+
+def pair(house, name):
+    """Precertificate and certificate of one order: requests for both, and for a certificate that differs."""
+    args = dict(key=ec.generate_private_key(ec.SECP256R1()), serial=int.from_bytes(b"\x4f" + os.urandom(15), "big"),
+                not_before=datetime.datetime.utcnow().replace(microsecond=0) - datetime.timedelta(hours=1))
+    precertificate = house.tbs([name], precertificate=True, **args)
+    evidence = [house.order(precertificate), house.domain(name)]
+    return [SignCertificateRequest(request_id=os.urandom(16), issuer=b"ec", tbs_certificate=tbs, evidence=evidence)
+            for tbs in (precertificate, house.tbs([name], **args), house.tbs([name], days=89, **args))]
+
+
+def answer_to(house, request, fresh_id=False):
+    if fresh_id:
+        request.request_id = os.urandom(16)
+    with house.channel() as channel:
+        return house.take(house.future(channel, request))[0]
+
+
+def killed_and_started(house):
+    os.kill(house.pids("gate")[0], signal.SIGKILL)
+    house.set_rules()
+    house.wait_ended()
+    house.start()
+
+
+def test_a_pair_stays_a_pair_over_kills(house):
+    """P-PAIR: one serial is one precertificate and at most one certificate that corresponds to it."""
+    if house.process.poll() is not None:
+        house.start()
+    OK, SPENT = grpc.StatusCode.OK, grpc.StatusCode.ALREADY_EXISTS
+    first, final, other = pair(house, "pair.example.com")
+    assert answer_to(house, first) == OK
+    killed_and_started(house)
+    assert answer_to(house, first, fresh_id=True) == SPENT
+    assert answer_to(house, other) == SPENT
+    assert answer_to(house, final) == OK
+    killed_and_started(house)
+    for request in (first, final, other):
+        assert answer_to(house, request, fresh_id=True) == SPENT
+    house.audit()
+
+
+@pytest.mark.parametrize("at", ["precertificate", "certificate"])
+def test_a_pair_with_an_unknown_half(house, at):
+    """Killed while the key may be in use: that half counts as signed, and nobody gets a second one."""
+    if house.process.poll() is not None:
+        house.start()
+    first, final, other = pair(house, f"{at}.pair.example.com")
+    if at == "certificate":
+        assert answer_to(house, first) == grpc.StatusCode.OK
+    cut = first if at == "precertificate" else final
+    house.hold("after")
+    with house.channel() as channel:
+        running = house.future(channel, cut)
+        house.wait_held()
+        killed_and_started(house)
+        assert house.take(running)[0] != grpc.StatusCode.OK
+    assert answer_to(house, cut) == grpc.StatusCode.DATA_LOSS
+    assert answer_to(house, cut, fresh_id=True) == grpc.StatusCode.ALREADY_EXISTS
+    assert answer_to(house, other) == grpc.StatusCode.ALREADY_EXISTS
+    house.audit()
 
 
 class Load:
