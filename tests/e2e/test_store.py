@@ -129,7 +129,7 @@ def test_disk_full_at_any_point(house, room_kib):
             running = [house.future(channel, r) for r in requests[at:at + 12]]
             codes += [house.take(f)[0] for f in running]
     assert set(codes) <= {OK, UNAVAILABLE, DATA_LOSS} and codes[-1] != OK
-    assert not house.is_serving()
+    # whether it is serving is open here: what is left may suffice for a small entry and not for an intent
     books = audit.Books(house)
     assert set(books.witnessed()) <= set(books.intents)
     house.stop()
