@@ -112,6 +112,13 @@ class Issuer:
         self.uri = f"pkcs11:token=countersign-test;object={identifier};type=private"
         self.pem = self.certificate = None
 
+    def load(self, pem):
+        """What make_tbs needs is read once: a certificate object of this library is not for several threads."""
+        self.pem, self.certificate = pem, x509.load_pem_x509_certificate(pem.encode())
+        self.subject = self.certificate.subject
+        self.ski = self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+        self.is_ec = isinstance(self.certificate.public_key(), ec.EllipticCurvePublicKey)
+
 
 class House:
     ISSUERS = (("ec", "ec-p256", ["ecdsa-sha256"], "01"), ("rsa", "rsa-2048", ["rsa-sha256"], "02"))
@@ -161,8 +168,7 @@ class House:
             self._tool("self-signed", *common, "--key", issuer.uri, "--subject",
                        f"/C=XX/O=Countersign Test/CN=Test issuing CA {issuer.id}", "--days", "3650",
                        "--out", out, "--test-ca")
-            issuer.pem = out.read_text()
-            issuer.certificate = x509.load_pem_x509_certificate(issuer.pem.encode())
+            issuer.load(out.read_text())
 
     def write_policy(self):
         (self.dir / "policy.yaml").write_text(policy_text(self))
@@ -512,22 +518,19 @@ def make_tbs(issuer, names, days=90, profile="dv", subject=(), key=None, serial=
              not_before=None, builder=lambda b: b):
     """A leaf TBS in the shape public CAs issue today; signed by a throw-away key, of which only the TBS is kept."""
     key = key or ec.generate_private_key(ec.SECP256R1())
-    issuing = issuer.certificate
-    throw_away = (ec.generate_private_key(ec.SECP256R1()) if isinstance(issuing.public_key(), ec.EllipticCurvePublicKey)
-                  else _rsa_throw_away())
+    throw_away = ec.generate_private_key(ec.SECP256R1()) if issuer.is_ec else _rsa_throw_away()
     start = not_before or datetime.datetime.utcnow().replace(microsecond=0) - datetime.timedelta(hours=1)
     b = (x509.CertificateBuilder()
          .subject_name(x509.Name([x509.NameAttribute(o, v) for o, v in subject]))
-         .issuer_name(issuing.subject).public_key(key.public_key())
+         .issuer_name(issuer.subject).public_key(key.public_key())
          .serial_number(serial or int.from_bytes(b"\x4f" + secrets.token_bytes(15), "big"))
          .not_valid_before(start).not_valid_after(start + datetime.timedelta(days=days) - datetime.timedelta(seconds=1)))
     usage = dict(digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
                  key_agreement=False, key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False)
-    ski = issuing.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     b = (b.add_extension(x509.KeyUsage(**usage), critical=True)
          .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
          .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-         .add_extension(x509.AuthorityKeyIdentifier(ski.digest, None, None), critical=False)
+         .add_extension(x509.AuthorityKeyIdentifier(issuer.ski, None, None), critical=False)
          .add_extension(x509.AuthorityInformationAccess([x509.AccessDescription(
              x509.oid.AuthorityInformationAccessOID.CA_ISSUERS,
              x509.UniformResourceIdentifier("http://ca.example/issuer.der"))]), critical=False)
