@@ -16,6 +16,7 @@
 enum {
     CS_GATE_SIGNERS_MAX = 16,
     CS_GATE_SIGNER_DEPTH = 8,   /* requests a signer may hold: keeps it busy over one hop */
+    CS_GATE_TURN_CALLS = 8,     /* judged before the signers are fed again */
     CS_GATE_FLIGHTS_MAX = 1024, /* intents not yet answered */
     CS_GATE_WAITERS_MAX = 8,    /* calls that wait for one flight: the client and its retries */
     CS_GATE_ARENA_MAX = 64 * 1024 * 1024,
@@ -73,7 +74,8 @@ struct cs_signer_link {
     struct cs_chan chan;
     bool ready; /* HELLO done and token usable */
     bool greeted;
-    uint32_t n_sent; /* requests it holds */
+    uint32_t n_sent;      /* requests it holds */
+    uint64_t faulty_keys; /* bit i: a signature by key i did not verify there; until restart */
     uint32_t number;
     struct cs_gate *gate;
     struct cs_dispatch table[6];
@@ -104,6 +106,7 @@ struct cs_gate {
     struct cs_arena arena;       /* of the call at hand */
     struct cs_held_answer *held; /* answers of this turn */
     uint32_t n_held, room_held;
+    bool calls_wait;       /* whole calls wait in the front's buffer */
     bool ledger_failed;    /* last commit failed: health says so */
     int64_t probe_mono_ms; /* when a failed ledger is tried again */
     bool turn_failed;      /* an append of this turn failed: the commit must not happen */
@@ -179,6 +182,8 @@ bool cs_flights_idle(const struct cs_gate *g);
 
 CS_RESULT cs_signer_link_init(struct cs_gate *g, uint32_t number, int take_fd);
 bool cs_signers_ready(const struct cs_gate *g);
+/* Whether some signer with a usable token may use this key. */
+bool cs_key_ready(const struct cs_gate *g, uint32_t key);
 /* cs_signers_feed sends GRANTED flights to ready signers with room. A flight nobody waits for any
  * more, or that no signer can take, is closed as NOT_SIGNED instead (in the next turn's commit). */
 CS_RESULT cs_signers_feed(struct cs_gate *g);

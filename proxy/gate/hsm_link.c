@@ -62,6 +62,8 @@ static CS_RESULT close_failed(struct cs_signer_link *s, const struct cs_msg *m, 
     cs_log_int("ck_rv", (int64_t)msg.ck_rv);
     cs_log_span("msg", msg.text);
     cs_log_end();
+    if (msg.code == CS_ERR(HSM_FAULT).code)
+        s->faulty_keys |= UINT64_C(1) << f->issuer;
     return cs_flight_close(s->gate, f, result, (struct cs_span){ 0 }, msg.text);
 }
 
@@ -128,12 +130,25 @@ bool cs_signers_ready(const struct cs_gate *g)
     return false;
 }
 
-static struct cs_signer_link *least_loaded(struct cs_gate *g)
+static bool may_use(const struct cs_signer_link *s, uint32_t key)
+{
+    return s->ready && (s->faulty_keys >> key & 1) == 0;
+}
+
+bool cs_key_ready(const struct cs_gate *g, uint32_t key)
+{
+    for (uint32_t i = 0; i < g->n_signers; i++)
+        if (may_use(&g->signer[i], key))
+            return true;
+    return false;
+}
+
+static struct cs_signer_link *least_loaded(struct cs_gate *g, uint32_t key)
 {
     struct cs_signer_link *best = NULL;
     for (uint32_t i = 0; i < g->n_signers; i++) {
         struct cs_signer_link *s = &g->signer[i];
-        if (s->ready && s->n_sent < CS_GATE_SIGNER_DEPTH && (best == NULL || s->n_sent < best->n_sent))
+        if (may_use(s, key) && s->n_sent < CS_GATE_SIGNER_DEPTH && (best == NULL || s->n_sent < best->n_sent))
             best = s;
     }
     return best;
@@ -168,9 +183,9 @@ CS_RESULT cs_signers_feed(struct cs_gate *g)
         const char *unsent = f->n_waiters == 0 ? "the client went away before the key was used"
                              : f->deadline_mono_us <= now_mono_us
                                  ? "the deadline passed before the key was used"
-                             : !cs_signers_ready(g) ? "no signer has a usable token"
-                                                    : NULL;
-        struct cs_signer_link *s = unsent == NULL ? least_loaded(g) : NULL;
+                             : !cs_key_ready(g, f->issuer) ? "no signer can use the key now"
+                                                           : NULL;
+        struct cs_signer_link *s = unsent == NULL ? least_loaded(g, f->issuer) : NULL;
         if (unsent == NULL && s == NULL)
             return CS_OK; /* every signer has enough to do */
         g->ready_at = (g->ready_at + 1) % CS_GATE_FLIGHTS_MAX;

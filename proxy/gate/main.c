@@ -140,6 +140,13 @@ static CS_RESULT soft(cs_result r)
     return cs_is(r, CS_NUM_AGAIN) ? CS_OK : r;
 }
 
+static CS_RESULT flush_signers(struct cs_gate *g)
+{
+    for (uint32_t i = 0; i < g->n_signers; i++)
+        CS_TRY(soft(cs_chan_flush(&g->signer[i].chan)));
+    return CS_OK;
+}
+
 static CS_RESULT flush_all(struct cs_gate *g)
 {
     if (g->front.fd >= 0) {
@@ -147,21 +154,23 @@ static CS_RESULT flush_all(struct cs_gate *g)
         if (!cs_ok(r) && !cs_is(r, CS_NUM_PEER_GONE))
             return r; /* a front that is gone needs no answers; its end is seen on reading */
     }
-    for (uint32_t i = 0; i < g->n_signers; i++)
-        CS_TRY(soft(cs_chan_flush(&g->signer[i].chan)));
-    return CS_OK;
+    return flush_signers(g);
 }
 
+/* At most so many calls are judged before the signers are looked after again: they must not stand
+ * idle while the gate works through a crowd. What is buffered comes before what can be read. */
 static CS_RESULT read_front(struct cs_gate *g)
 {
-    cs_result r = cs_chan_fill(&g->front);
-    if (cs_is(r, CS_NUM_PEER_GONE)) {
-        cs_chan_done(&g->front);
-        g->draining = true;
-        return CS_OK;
+    if (!g->calls_wait) {
+        cs_result r = cs_chan_fill(&g->front);
+        if (cs_is(r, CS_NUM_PEER_GONE)) {
+            cs_chan_done(&g->front);
+            g->draining = true;
+            return CS_OK;
+        }
+        CS_TRY(soft(r));
     }
-    CS_TRY(soft(r));
-    return cs_dispatch_run(g->front_table, &g->front, g);
+    return cs_dispatch_some(g->front_table, &g->front, g, CS_GATE_TURN_CALLS, &g->calls_wait);
 }
 
 static CS_RESULT read_signer(struct cs_signer_link *s)
@@ -184,7 +193,7 @@ static CS_RESULT turn(struct cs_gate *g, bool *out_end)
     for (uint32_t i = 0; i < g->n_signers; i++)
         watch(&p[2 + i], &g->signer[i].chan);
     bool soon = g->n_ready != 0 || g->n_unrecorded != 0 || g->ledger_failed || g->draining;
-    int timeout_ms = soon ? 100 : -1;
+    int timeout_ms = g->calls_wait ? 0 : soon ? 100 : -1;
     if (poll(p, 2 + g->n_signers, timeout_ms) < 0 && errno != EINTR)
         return CS_ERR(IO);
     if (p[0].revents != 0) {
@@ -198,7 +207,9 @@ static CS_RESULT turn(struct cs_gate *g, bool *out_end)
     for (uint32_t i = 0; i < g->n_signers; i++)
         if (p[2 + i].revents != 0)
             CS_TRY(read_signer(&g->signer[i]));
-    if (g->front.fd >= 0 && p[1].revents != 0)
+    CS_TRY(cs_signers_feed(g));
+    CS_TRY(flush_signers(g));
+    if (g->front.fd >= 0 && (g->calls_wait || p[1].revents != 0))
         CS_TRY(read_front(g));
     CS_TRY(probe_ledger(g));
     CS_TRY(cs_turn_end(g));

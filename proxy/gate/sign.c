@@ -204,9 +204,9 @@ CS_RESULT cs_rpc_sign(struct cs_gate *g, struct cs_call *call)
     if (!cs_verdict_admits(&a.judged.verdict))
         return refuse(&a, &a.judged.verdict, cs_report_status(&a.judged.verdict, a.judged.malformed),
                       &a.judged);
-    if (!cs_signers_ready(g))
+    if (!cs_key_ready(g, (uint32_t)(a.judged.facts.issuer - g->policy->issuer)))
         return cs_answer_status(g, call->id, CS_GRPC_UNAVAILABLE,
-                                "no signer has a usable token; nothing was signed");
+                                "no signer can use the issuer's key now; nothing was signed");
     return admit(&a);
 }
 

@@ -29,4 +29,9 @@ void cs_dispatch_close(struct cs_dispatch *table, uint32_t type);
  * as soon as its header is there, before its body is buffered. */
 CS_RESULT cs_dispatch_run(struct cs_dispatch *table, struct cs_chan *c, void *ctx);
 
+/* cs_dispatch_some handles at most max frames; *out_more tells whether another whole one waits, which
+ * no poll will report. */
+CS_RESULT cs_dispatch_some(struct cs_dispatch *table, struct cs_chan *c, void *ctx, uint32_t max,
+                           bool *out_more);
+
 #endif
