@@ -22,6 +22,11 @@ def point(key):
     return key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
 
 
+def keyid(attester):
+    return hashlib.sha256(attester.key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
 class Template:
     """One TBS with holes where serial and subject key are."""
 
@@ -56,6 +61,8 @@ class Maker:
     def __init__(self, house, issuer):
         self.house, self.issuer = house, issuer
         self.template = Template(house, issuer)
+        # without this hint the gate tries one key after the other: several verifications for one signature
+        self.keyid = {a.name: keyid(a) for a in house.attesters.values()}
         first, _ = self.template.fill()
         self.order = house.order(first, account=ACCOUNT, envelope=False)
         self.lint = house.lint(first, account=ACCOUNT, envelope=False)
@@ -67,7 +74,9 @@ class Maker:
     def _signed(self, statement, attester):
         """The statement as a new one: with another id."""
         statement.header.statement_id = secrets.token_bytes(16)
-        return self.house.attesters[attester].envelope(statement)
+        envelope = self.house.attesters[attester].envelope(statement)
+        envelope.signatures[0].keyid = self.keyid[attester]
+        return envelope
 
     def _of_tbs(self, tbs, spki_sha256):
         """Order and lint of one TBS, and the order's id."""
