@@ -1,7 +1,7 @@
 /*
  * The parts of the policy reader; private to this folder. Each reads one top-level key into *p,
  * which is still being built: its arena exists, and the parts read before it are complete. Order:
- * issuers, attesters, clients, limits.
+ * issuers, attesters, clients, limits, lists.
  */
 #ifndef CS_POLICY_PARTS_H
 #define CS_POLICY_PARTS_H
@@ -12,6 +12,9 @@
 CS_RESULT cs_policy_read_issuers(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note);
 CS_RESULT cs_policy_read_attesters(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note);
 CS_RESULT cs_policy_read_clients(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note);
+/* n may be NULL when no issuer signs leaves; root carries the fault when it is and one does. */
+CS_RESULT cs_policy_read_lists(struct cs_policy *p, const struct cs_yaml_node *root,
+                               const struct cs_yaml_node *n, struct cs_note *note);
 
 /* cs_policy_read_bits reads a sequence of different names into bits. of_name answers a name's number
  * (0: not a name); bit b stands for number b. what is the noun for the text, list the names to offer. */

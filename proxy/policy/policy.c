@@ -85,7 +85,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
 {
     const struct cs_yaml_node *root;
     CS_TRY(cs_yaml_read(document, CS_POLICY_MAX_LEN, p->arena, &root, note));
-    enum { SCHEMA, VERSION, DEPLOYMENT, ISSUERS, ATTESTERS, CLIENTS, LIMITS, N };
+    enum { SCHEMA, VERSION, DEPLOYMENT, ISSUERS, ATTESTERS, CLIENTS, LIMITS, LISTS, N };
     struct cs_yaml_field f[N] = {
         [SCHEMA] = { .key = "schema", .required = true },
         [VERSION] = { .key = "version", .required = true },
@@ -94,6 +94,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
         [ATTESTERS] = { .key = "attesters", .required = true },
         [CLIENTS] = { .key = "clients", .required = true },
         [LIMITS] = { .key = "limits" },
+        [LISTS] = { .key = "lists" },
     };
     CS_TRY(cs_yaml_fields(root, f, N, note));
     struct cs_span schema;
@@ -105,7 +106,8 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
     CS_TRY(cs_policy_read_issuers(p, f[ISSUERS].value, note));
     CS_TRY(cs_policy_read_attesters(p, f[ATTESTERS].value, note));
     CS_TRY(cs_policy_read_clients(p, f[CLIENTS].value, note));
-    return read_limits(p, f[LIMITS].value, note);
+    CS_TRY(read_limits(p, f[LIMITS].value, note));
+    return cs_policy_read_lists(p, root, f[LISTS].value, note);
 }
 
 CS_RESULT cs_policy_load(struct cs_span document, struct cs_policy **out, struct cs_note *note)

@@ -22,6 +22,7 @@ enum {
     CS_POLICY_ISSUERS_MAX = CS_KEYS_MAX,
     CS_POLICY_ATTESTERS_MAX = 256,
     CS_POLICY_CLIENTS_MAX = 256,
+    CS_LIST_PATH_MAX_LEN = 4096,
     CS_POLICY_ID_MAX_LEN = 64, /* ids and names: [A-Za-z0-9][A-Za-z0-9._/@-]* */
 };
 
@@ -66,6 +67,21 @@ struct cs_limits {
     uint32_t organization_signers; /* different keys on an OrganizationIdentity; default 1 */
 };
 
+/* One data file of the gate. Paths are absolute; texts are sentences for log and ledger, NULL when the
+ * policy accepts nothing of the kind. */
+struct cs_list_source {
+    const char *path; /* NULL: no such list */
+    uint32_t max_age_s;
+    const char *accept_stale;   /* why a list older than max_age_s is used */
+    const char *accept_missing; /* why there is no list, or none for some kinds of keys */
+};
+
+/* Data files that rules look into (proxy/gate/lists). Present whenever an issuer signs leaves; then
+ * public_suffix has a path, and each key list has a path, an accept_missing or both. */
+struct cs_lists_config {
+    struct cs_list_source public_suffix, tld, debian_weak_keys, compromised_keys;
+};
+
 struct cs_policy {
     struct cs_sha256 digest;   /* of the document's bytes */
     uint64_t version;          /* from 1 */
@@ -75,6 +91,7 @@ struct cs_policy {
     struct cs_attester attester[CS_POLICY_ATTESTERS_MAX];
     struct cs_client client[CS_POLICY_CLIENTS_MAX];
     struct cs_limits limits;
+    struct cs_lists_config lists;
     struct cs_arena *arena; /* owned; all spans above live in it */
 };
 

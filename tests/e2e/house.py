@@ -37,6 +37,17 @@ PAYLOAD_TYPE = "application/vnd.countersign.attestation.v1+protobuf"
 DEPLOYMENT = "ca.example/test"
 RULESET = b"tls-br-2.3.0"
 DAY = 86400
+# Debian's public suffix list is as old as the release; a CA brings its own.
+LISTS = """lists:
+  public_suffix:
+    path: /usr/share/publicsuffix/public_suffix_list.dat
+    max_age_days: 30
+    accept_stale: The test CA makes do with the list of the Debian package.
+  debian_weak_keys:
+    accept_missing: The test CA certifies keys that it has just made itself.
+  compromised_keys:
+    accept_missing: The test CA has had no key reported to it.
+"""
 POLICY_OIDS = {
     "dv": "2.23.140.1.2.1", "ov": "2.23.140.1.2.2", "iv": "2.23.140.1.2.3", "ev": "2.23.140.1.1"}
 PROFILES = {
@@ -101,6 +112,7 @@ def policy_text(house):
         out.append(f"  - name: {name}\n    api_version: \"{version}\"\n    uid: {uid}\n"
                    f"    rpcs: [{', '.join(rpcs)}]\n"
                    f"    issuers: [{', '.join(i.id for i in house.issuers)}]\n")
+    out.append(LISTS)
     return "".join(out)
 
 

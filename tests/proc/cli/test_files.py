@@ -30,6 +30,14 @@ clients:
     uid: 1001
     rpcs: [SignCertificate, Check]
     issuers: [ec]
+lists:
+  public_suffix:
+    path: /usr/share/publicsuffix/public_suffix_list.dat
+    max_age_days: 30
+  debian_weak_keys:
+    path: /nowhere/weak-keys
+  compromised_keys:
+    accept_missing: Nobody has reported a key as yet.
 """
 
 

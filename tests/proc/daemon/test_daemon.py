@@ -57,6 +57,14 @@ clients:
     uid: 1000
     rpcs: [SignCertificate]
     issuers: [ca]
+lists:
+  public_suffix:
+    path: /usr/share/publicsuffix/public_suffix_list.dat
+    max_age_days: 30
+  debian_weak_keys:
+    path: /nowhere/weak-keys
+  compromised_keys:
+    accept_missing: Nobody has reported a key as yet.
 """
 
 

@@ -63,7 +63,11 @@ static const char good[] = "schema: countersign-policy-v1\n"
                            "limits:\n"
                            "  max_validity_s: 17280000\n"
                            "  max_domain_age_s: 86400\n"
-                           "  organization_signers: 2\n";
+                           "  organization_signers: 2\n"
+                           "lists:\n"
+                           "  public_suffix: { path: /psl.dat, max_age_days: 30 }\n"
+                           "  debian_weak_keys: { path: /weak.bin }\n"
+                           "  compromised_keys: { path: /keys.txt }\n";
 
 /* ---- material ---- */
 
