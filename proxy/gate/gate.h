@@ -8,6 +8,7 @@
 
 #include "proxy/base/arena.h"
 #include "proxy/gate/evidence/evidence.h"
+#include "proxy/gate/lists/lists.h"
 #include "proxy/ipc/dispatch.h"
 #include "proxy/ipc/messages.h"
 #include "proxy/ledger/ledger.h"
@@ -89,6 +90,7 @@ struct cs_held_answer {
 
 struct cs_gate {
     struct cs_policy *policy;
+    struct cs_lists *lists; /* NULL when no issuer signs leaves */
     struct cs_ledger *ledger;
     struct cs_evidence_cache *cache;
     struct cs_sha256 keytable_digest;
@@ -177,6 +179,14 @@ CS_RESULT cs_store_failed(struct cs_gate *g, cs_result why);
 /* cs_turn_end commits the turn, hands grants to flights, releases answers, sends what is ready. */
 CS_RESULT cs_turn_end(struct cs_gate *g);
 bool cs_flights_idle(const struct cs_gate *g);
+
+/* ---- lists (data_lists.c) ---- */
+
+/* cs_gate_open_lists reads the files that the policy names, while the file system is still open, and
+ * logs each; nothing to do when no issuer signs leaves. CONFIG, IO with a note. */
+CS_RESULT cs_gate_open_lists(struct cs_gate *g, struct cs_note *note);
+/* cs_gate_record_policy appends the Policy entry: digest, version, and the lists as they were read. */
+CS_RESULT cs_gate_record_policy(struct cs_gate *g);
 
 /* ---- signers (hsm_link.c) ---- */
 

@@ -213,6 +213,7 @@ CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const 
     int64_t now_unix_us = cs_clock_unix_us();
     f->now_unix_s = now_unix_us / 1000000;
     f->policy = g->policy;
+    f->lists = g->lists;
     f->client = call->client;
     f->order_id = ask->order_id;
     f->ledger_ready = !g->ledger_failed && now_unix_us >= head.last_unix_us;

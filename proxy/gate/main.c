@@ -32,19 +32,6 @@ static CS_RESULT append_simple(struct cs_gate *g, Countersign__Ledger__V1__Entry
     return cs_ledger_append(g->ledger, entry, &seq);
 }
 
-static CS_RESULT record_policy(struct cs_gate *g)
-{
-    Countersign__Ledger__V1__Entry entry;
-    Countersign__Ledger__V1__Policy policy;
-    countersign__ledger__v1__entry__init(&entry);
-    countersign__ledger__v1__policy__init(&policy);
-    policy.policy_sha256 = cs_proto_bytes(cs_sha256_span(&g->policy->digest));
-    policy.version = g->policy->version;
-    entry.body_case = COUNTERSIGN__LEDGER__V1__ENTRY__BODY_POLICY;
-    entry.policy = &policy;
-    return append_simple(g, &entry);
-}
-
 /* A gate whose ledger failed says NOT_SERVING, and a balancer then sends it no call that could find
  * the disk free again: so the gate itself writes, once a second, the policy in effect. */
 static CS_RESULT probe_ledger(struct cs_gate *g)
@@ -53,7 +40,7 @@ static CS_RESULT probe_ledger(struct cs_gate *g)
     if (!g->ledger_failed || g->draining || now_mono_ms < g->probe_mono_ms)
         return CS_OK;
     g->probe_mono_ms = now_mono_ms + PROBE_MS;
-    cs_result r = record_policy(g);
+    cs_result r = cs_gate_record_policy(g);
     return cs_ok(r) ? CS_OK : cs_store_failed(g, r);
 }
 
@@ -74,7 +61,7 @@ static CS_RESULT record_start(struct cs_gate *g)
     entry.body_case = COUNTERSIGN__LEDGER__V1__ENTRY__BODY_START;
     entry.start = &start;
     CS_TRY(append_simple(g, &entry));
-    return record_policy(g);
+    return cs_gate_record_policy(g);
 }
 
 static CS_RESULT record_stop(struct cs_gate *g, const char *reason)
@@ -116,6 +103,7 @@ static CS_RESULT gate_open(struct cs_gate *g, const char *ledger_path, uint32_t 
     CS_TRY(cs_read_fd(CS_FD_GATE_POLICY, CS_POLICY_MAX_LEN, &document));
     (void)close(CS_FD_GATE_POLICY);
     CS_TRY(cs_policy_load(cs_buf_span(&document), &g->policy, note));
+    CS_TRY(cs_gate_open_lists(g, note));
     struct cs_keytable table;
     cs_policy_keytable(g->policy, (struct cs_span){ 0 }, &table);
     CS_TRY(cs_keytable_digest(&table, &g->keytable_digest));
@@ -273,6 +261,7 @@ int main(int argc, char **argv)
     if (g != NULL) {
         cs_ledger_close(g->ledger);
         cs_evidence_cache_free(g->cache);
+        cs_lists_close(g->lists);
         cs_policy_free(g->policy);
     }
     return cs_ok(r) ? 0 : 1;

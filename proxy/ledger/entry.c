@@ -88,6 +88,17 @@ static bool outcome_holds(const Countersign__Ledger__V1__Outcome *m)
     }
 }
 
+static bool policy_holds(const Countersign__Ledger__V1__Policy *m)
+{
+    if (!is_plain(&m->base) || !is_digest(m->policy_sha256))
+        return false;
+    for (size_t i = 0; i < m->n_lists; i++)
+        if (!is_plain(&m->lists[i]->base) || !is_key(m->lists[i]->name) ||
+            !is_digest_or_empty(m->lists[i]->sha256))
+            return false;
+    return true;
+}
+
 static bool body_holds(const entry_t *e)
 {
     switch (e->body_case) {
@@ -96,7 +107,7 @@ static bool body_holds(const entry_t *e)
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_STOP:
         return is_plain(&e->stop->base);
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_POLICY:
-        return is_plain(&e->policy->base) && is_digest(e->policy->policy_sha256);
+        return policy_holds(e->policy);
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_HSM_EVENT:
         return is_plain(&e->hsm_event->base) &&
                (e->hsm_event->state == COUNTERSIGN__LEDGER__V1__HSM_STATE__HSM_STATE_READY ||

@@ -26,7 +26,7 @@ static void build(unsigned needed, unsigned approvals)
     house_name(H, "www.example.com");
     house_name(H, "example.net");
     house_name(H, "*.example.org");
-    house_ip(H, "\xc0\x00\x02\x01", 4);
+    house_ip(H, "\xc6\x34\x00\x01", 4);
     house_attribute(H, CS_OID_C, 0x13, "NL");
     house_attribute(H, HOUSE_OID_O, 0x0c, "Acme B.V.");
     if ((needed >> ORDER & 1) != 0)
@@ -38,7 +38,7 @@ static void build(unsigned needed, unsigned approvals)
     if ((needed >> WILD & 1) != 0)
         house_control(H, "example.org", METHOD(DCV_DNS_CHANGE), SCOPE(NAMESPACE));
     if ((needed >> ADDRESS & 1) != 0)
-        house_control_ip(H, "\xc0\x00\x02\x01", 4, METHOD(IPCV_ACME_HTTP_01));
+        house_control_ip(H, "\xc6\x34\x00\x01", 4, METHOD(IPCV_ACME_HTTP_01));
     if ((needed >> IDENTITY & 1) != 0)
         house_identity(H);
     if ((approvals & ONE) != 0)
@@ -82,9 +82,9 @@ static void what_is_missing_is_named(void **state)
         enum cs_rule rule;
         const char *subject;
     } missed[N_NEEDED] = {
-        [ORDER] = { CS_RULE_B01, "order" },          [WWW] = { CS_RULE_V01, "dns:www.example.com" },
-        [APEX] = { CS_RULE_V01, "dns:example.net" }, [WILD] = { CS_RULE_V01, "dns:*.example.org" },
-        [ADDRESS] = { CS_RULE_V01, "ip:192.0.2.1" }, [IDENTITY] = { CS_RULE_O01, "subject:O" },
+        [ORDER] = { CS_RULE_B01, "order" },           [WWW] = { CS_RULE_V01, "dns:www.example.com" },
+        [APEX] = { CS_RULE_V01, "dns:example.net" },  [WILD] = { CS_RULE_V01, "dns:*.example.org" },
+        [ADDRESS] = { CS_RULE_V01, "ip:198.52.0.1" }, [IDENTITY] = { CS_RULE_O01, "subject:O" },
     };
     for (unsigned needed = 0; needed <= WHOLE; needed++) {
         build(needed, 0);

@@ -171,6 +171,8 @@ static const char *derivation_flaw(const struct cs_control *k)
         return "its derivation drops labels, which the method does not allow";
     if (cs_dns_cmp(cs_dns_parent(at, v->pruned_labels), adn) != 0)
         return "its derivation does not lead to its domain";
+    if (v->pruned_labels != 0 && !cs_dns_within_base(k->lists, at, adn))
+        return "its derivation drops labels of the base domain";
     return NULL;
 }
 
@@ -193,6 +195,9 @@ const char *cs_reach_flaw(const struct cs_control *k, const struct cs_reach *rea
         return "its method does not cover names below the domain";
     if ((wildcard || !reach->exact) && !namespace_wide)
         return "its scope is that very name";
+    struct cs_span base = wildcard ? cs_dns_parent(reach->name, 1) : reach->name;
+    if ((wildcard || !reach->exact) && !cs_dns_within_base(k->lists, base, cs_bytes(k->said->domain)))
+        return "its domain is a public suffix, or above the base domain of the name";
     return NULL;
 }
 
@@ -235,9 +240,11 @@ void cs_control_fill(const struct cs_case *c, uint32_t evidence, struct cs_contr
 {
     const struct cs_evidence *e = &c->f->evidence[evidence];
     const Countersign__V1__DomainControl *d = e->statement->domain_control;
-    struct cs_control k = {
-        .evidence = e, .said = d, .index = evidence, .row = cs_method_row((int)d->method)
-    };
+    struct cs_control k = { .evidence = e,
+                            .said = d,
+                            .index = evidence,
+                            .row = cs_method_row((int)d->method),
+                            .lists = c->f->lists };
     uint32_t own_max_s = k.row != NULL ? k.row->max_age_s : 0;
     const struct cs_method_row *inner = cs_method_row((int)d->inner_method);
     if (own_max_s == 0 && inner != NULL)

@@ -5,7 +5,7 @@
 
 #include "proxy/gate/rules/rows.h"
 
-/* One row a rule (B06 and T12 have two halves). V02, V03, V05, V06 are rows of control_rules.c, judged
+/* One row a rule (B06, T12 and T17 have two halves). V02, V03, V05, V06 are rows of control_rules.c, judged
  * with V01; O02 is judged with O01, for the statement that fits; X01 is judged last. */
 static const struct cs_rule_row rows[] = {
     { CS_RULE_N02, CS_STAGE_REQUEST, CS_IN_CLIENT | CS_IN_ISSUER, cs_client_may_use_issuer },
@@ -18,12 +18,16 @@ static const struct cs_rule_row rows[] = {
     { CS_RULE_T07, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_CLOCK | CS_IN_POLICY, cs_validity_is_within_limit },
     { CS_RULE_T08, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_ISSUER, cs_not_after_is_within_issuer },
     { CS_RULE_T09, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_ISSUER, cs_key_is_acceptable },
+    { CS_RULE_T10, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_LISTS | CS_IN_POLICY, cs_key_is_not_weak },
+    { CS_RULE_T11, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_LISTS | CS_IN_POLICY, cs_key_is_not_compromised },
     { CS_RULE_T12, CS_STAGE_REQUEST, CS_IN_TBS, cs_policies_give_the_profile },
     { CS_RULE_T12, CS_STAGE_REQUEST, CS_IN_TBS, cs_subject_fits_the_profile },
     { CS_RULE_T13, CS_STAGE_REQUEST, CS_IN_TBS, cs_common_name_copies_a_name },
     { CS_RULE_T14, CS_STAGE_REQUEST, CS_IN_TBS, cs_extensions_are_of_a_subscriber },
     { CS_RULE_T15, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_ISSUER, cs_aki_is_the_issuers_ski },
     { CS_RULE_T17, CS_STAGE_REQUEST, CS_IN_TBS, cs_names_are_well_formed },
+    { CS_RULE_T17, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_LISTS, cs_names_are_of_the_public_internet },
+    { CS_RULE_T18, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_LISTS, cs_wildcards_are_below_a_public_suffix },
     { CS_RULE_K02, CS_STAGE_REQUEST, CS_IN_ISSUER, cs_issuer_key_signs_leaves },
     { CS_RULE_B06, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_ISSUER, cs_issuer_has_the_profile },
     { CS_RULE_X02, CS_STAGE_REQUEST, CS_IN_LEDGER, cs_decision_can_be_recorded },

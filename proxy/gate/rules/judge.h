@@ -8,6 +8,8 @@
 #include "proxy/gate/der/spki.h"
 #include "proxy/gate/der/tbs.h"
 #include "proxy/gate/evidence/evidence.h"
+#include "proxy/gate/lists/keys.h"
+#include "proxy/gate/lists/lists.h"
 #include "proxy/gate/verdict/verdict.h"
 #include "proxy/policy/policy.h"
 
@@ -38,11 +40,14 @@ struct cs_facts {
     int64_t now_unix_s;
     const struct cs_policy *policy;
     const struct cs_issuer *issuer;
+    const struct cs_lists *lists;   /* without them nothing is admitted */
     const struct cs_client *client; /* NULL in tools and tests that judge without a caller */
     struct cs_span order_id;        /* asked for by the request; may be empty */
 
     const struct cs_tbs *tbs;
     struct cs_spki_facts spki;
+    struct cs_modulus_flaws modulus_flaws; /* RSA only */
+    enum cs_list_answer debian_weak; /* UNKNOWN without lists, and for keys that are neither RSA nor EC */
     struct cs_sha256 tbs_sha256, spki_sha256, pair_sha256;
     enum cs_leaf_kind kind; /* precertificate iff the poison is there */
 
@@ -59,7 +64,7 @@ struct cs_facts {
     bool ledger_ready;             /* the ledger takes entries and the clock is not behind it */
 };
 
-/* cs_facts_of_tbs fills what follows from the TBS alone (spki, digests, kind). */
+/* cs_facts_of_tbs fills what follows from the TBS and f->lists alone (spki, key lists, digests, kind). */
 CS_RESULT cs_facts_of_tbs(struct cs_facts *f, const struct cs_tbs *tbs);
 
 /* cs_facts_find_orders lists the orders among f->evidence that could be meant, best first: the asked

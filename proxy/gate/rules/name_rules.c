@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { NAME_MAX_LEN = 253, LABEL_MAX_LEN = 63, ONION_LABEL_LEN = 56 };
+enum { NAME_MAX_LEN = 253, LABEL_MAX_LEN = 63 };
 
 static uint8_t lower(uint8_t b)
 {
@@ -139,19 +139,12 @@ static const char *label_flaw(struct cs_span label)
     return NULL;
 }
 
-/* The label before .onion: base32 of key, checksum and version 3 (the last five bits are 'd').
- * name has at least two labels. */
+/* name has at least two labels. */
 static bool onion_is_v3(struct cs_span name)
 {
     struct cs_span label = cs_dns_parent(name, cs_dns_labels(name) - 2);
-    if (label.len != ONION_LABEL_LEN + sizeof ".onion" - 1 || lower(label.at[ONION_LABEL_LEN - 1]) != 'd')
-        return false;
-    for (size_t i = 0; i < ONION_LABEL_LEN; i++) {
-        uint8_t b = lower(label.at[i]);
-        if (!((b >= 'a' && b <= 'z') || (b >= '2' && b <= '7')))
-            return false;
-    }
-    return true;
+    return label.len >= sizeof ".onion" &&
+           cs_onion_label_is_v3(cs_span_of(label.at, label.len - (sizeof ".onion" - 1)));
 }
 
 const char *cs_dns_flaw(struct cs_span name)

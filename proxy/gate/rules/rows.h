@@ -29,6 +29,7 @@ enum {
     CS_IN_CLIENT = 16,
     CS_IN_EVIDENCE = 32,
     CS_IN_LEDGER = 64,
+    CS_IN_LISTS = 128,
 };
 
 /* When a row is judged: once per request, or for every order that could be meant. */
@@ -108,6 +109,8 @@ static inline bool cs_dns_is_wildcard(struct cs_span name)
     return name.len > 2 && name.at[0] == '*' && name.at[1] == '.';
 }
 bool cs_puny_valid(struct cs_span label); /* what follows "xn--" */
+/* adn, which is name or stands above it, is not above the base domain of name (BR 3.2.2.4, pruning). */
+bool cs_dns_within_base(const struct cs_lists *l, struct cs_span name, struct cs_span adn);
 
 /* ---- orders ---- */
 
@@ -144,6 +147,12 @@ bool cs_issuer_key_signs_leaves(struct cs_case *c);
 bool cs_issuer_has_the_profile(struct cs_case *c);
 bool cs_decision_can_be_recorded(struct cs_case *c);
 
+/* lists: names, addresses, keys (key_rules.c, list_rules.c) */
+bool cs_key_is_not_weak(struct cs_case *c);
+bool cs_key_is_not_compromised(struct cs_case *c);
+bool cs_names_are_of_the_public_internet(struct cs_case *c);
+bool cs_wildcards_are_below_a_public_suffix(struct cs_case *c);
+
 bool cs_order_is_present(struct cs_case *c);
 bool cs_order_is_for_the_key(struct cs_case *c);
 bool cs_order_names_the_names(struct cs_case *c);
@@ -175,7 +184,8 @@ struct cs_control {
     int64_t earliest_unix_s, good_until_unix_s;
     uint32_t limit_s;
     const char *derivation_flaw; /* static; NULL when the derivation replays */
-    unsigned fails;              /* bits of the control rows that fail whatever the name */
+    const struct cs_lists *lists;
+    unsigned fails; /* bits of the control rows that fail whatever the name */
 };
 
 struct cs_control_row {

@@ -59,7 +59,7 @@
     X(T15, "authorityKeyIdentifier is the issuer's key identifier only", "BR 7.1.2.11.1",                    \
       "copy the issuer's subjectKeyIdentifier")                                                              \
     X(T16, "extKeyUsage is that of a TLS server", "BR 7.1.2.7.10; Chrome 1.3.2", "use serverAuth")           \
-    X(T17, "each SAN entry is a well-formed dNSName or iPAddress", "BR 7.1.2.7.12",                          \
+    X(T17, "each SAN entry is a well-formed name or address of the Internet", "BR 4.2.2, 7.1.2.7.12",        \
       "remove or correct the entry")                                                                         \
     X(T18, "no wildcard stands directly under a public suffix", "BR 3.2.2.6", "name a host below it")        \
     X(T19, "an EV certificate has the names and attributes of EVG", "EVG 7.1",                               \

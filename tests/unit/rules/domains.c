@@ -30,13 +30,13 @@ void cover_table(void **state)
     check(CS_RULE_V01, "both names", true, NULL);
 
     house_init(H);
-    house_ip(H, "\xc0\x00\x02\x01", 4);
+    house_ip(H, "\xc6\x34\x00\x01", 4);
     house_order(H);
-    house_control_ip(H, "\xc0\x00\x02\x01", 4, METHOD(IPCV_ACME_HTTP_01));
+    house_control_ip(H, "\xc6\x34\x00\x01", 4, METHOD(IPCV_ACME_HTTP_01));
     check(CS_RULE_V01, "address", true, NULL);
-    H->tbs.name[0].value = cs_span_of("\xc0\x00\x02\x02", 4);
-    check(CS_RULE_V01, "the next address", false, "ip:192.0.2.2");
-    H->tbs.name[0] = (struct cs_san){ CS_SAN_DNS, cs_span_of("\xc0\x00\x02\x01", 4) };
+    H->tbs.name[0].value = cs_span_of("\xc6\x34\x00\x02", 4);
+    check(CS_RULE_V01, "the next address", false, "ip:198.52.0.2");
+    H->tbs.name[0] = (struct cs_san){ CS_SAN_DNS, cs_span_of("\xc6\x34\x00\x01", 4) };
     check(CS_RULE_V01, "the octets as a name", false, NULL);
 
     house_usual(H);
@@ -112,7 +112,7 @@ void method_table(void **state)
         METHOD(UNSPECIFIED),
         99,
     };
-    static const char ip[] = "\xc0\x00\x02\x01";
+    static const char ip[] = "\xc6\x34\x00\x01";
     for (size_t i = 0; i < N_OF(rows); i++) {
         house_init(H);
         control_t *d;
@@ -139,7 +139,7 @@ void method_table(void **state)
         house_ip(H, ip, 4);
         house_order(H);
         house_control_ip(H, ip, 4, retired[i]);
-        check(CS_RULE_V02, "retired or unknown", false, "ip:192.0.2.1");
+        check(CS_RULE_V02, "retired or unknown", false, "ip:198.52.0.1");
     }
     pair("example.com", "example.com", METHOD(IPCV_ACME_HTTP_01), SCOPE(EXACT));
     check(CS_RULE_V02, "a method for addresses on a name", false, "dns:example.com");
@@ -147,15 +147,15 @@ void method_table(void **state)
     house_ip(H, ip, 4);
     house_order(H);
     control_t *d = house_control_ip(H, ip, 4, METHOD(DCV_ACME_HTTP_01));
-    check(CS_RULE_V02, "a method for names on an address", false, "ip:192.0.2.1");
+    check(CS_RULE_V02, "a method for names on an address", false, "ip:198.52.0.1");
     d->method = METHOD(IPCV_REVERSE_LOOKUP);
-    check(CS_RULE_V02, "reverse look-up with nothing behind it", false, "ip:192.0.2.1");
+    check(CS_RULE_V02, "reverse look-up with nothing behind it", false, "ip:198.52.0.1");
     d->inner_method = METHOD(RETIRED_DCV_8_IP_ADDRESS);
-    check(CS_RULE_V02, "reverse look-up with a retired method", false, "ip:192.0.2.1");
+    check(CS_RULE_V02, "reverse look-up with a retired method", false, "ip:198.52.0.1");
     d->inner_method = METHOD(DCV_DNS_PERSIST_01);
     check(CS_RULE_V02, "reverse look-up with an allowed method", true, NULL);
     house_age(d, HOUSE_NOW - 10 * 86400 - 1);
-    check(CS_RULE_V03, "reverse look-up with a persistent record of yesterweek", false, "ip:192.0.2.1");
+    check(CS_RULE_V03, "reverse look-up with a persistent record of yesterweek", false, "ip:198.52.0.1");
 }
 
 void age_table(void **state)
@@ -324,11 +324,11 @@ void derivation_table(void **state)
     check(CS_RULE_V05, "domain of the contact", false, "dns:mail.example");
     /* An IP address derives from nothing. */
     house_init(H);
-    house_ip(H, "\xc0\x00\x02\x01", 4);
+    house_ip(H, "\xc6\x34\x00\x01", 4);
     house_order(H);
-    d = house_control_ip(H, "\xc0\x00\x02\x01", 4, METHOD(IPCV_ACME_HTTP_01));
+    d = house_control_ip(H, "\xc6\x34\x00\x01", 4, METHOD(IPCV_ACME_HTTP_01));
     derive(d, "example.com", NULL, 0);
-    check(CS_RULE_V05, "derivation beside an address", false, "ip:192.0.2.1");
+    check(CS_RULE_V05, "derivation beside an address", false, "ip:198.52.0.1");
 }
 
 void cover_map(void **state)

@@ -2,7 +2,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "proxy/base/clock.h"
+#include "proxy/base/io.h"
 #include "proxy/ipc/messages.h"
 
 static const uint8_t issuer_name[] = { 0x30, 0x0f, 0x31, 0x0d, 0x30, 0x0b, 0x06, 0x03, 0x55,
@@ -33,6 +36,40 @@ void house_profile(struct house *h, int profile)
     for (size_t i = 0; i < sizeof policies / sizeof *policies; i++)
         if (policies[i].profile == profile)
             h->tbs.extension[2].value = cs_span_of(policies[i].at, policies[i].len);
+}
+
+/* Files of two lists, gone again once they are read. */
+const struct cs_lists *house_lists(void)
+{
+    static const char suffixes[] =
+        "// ===BEGIN ICANN DOMAINS===\n"
+        "com\nnet\norg\nexample\nuk\nco.uk\njp\n*.kobe.jp\n!city.kobe.jp\n*.ck\n"
+        "// ===END ICANN DOMAINS===\n// ===BEGIN PRIVATE DOMAINS===\nhosting.example\n"
+        "// ===END PRIVATE DOMAINS===\n";
+    static struct cs_lists *lists;
+    char suffix_path[] = "/tmp/cs-suffix-XXXXXX", keys_path[] = "/tmp/cs-keys-XXXXXX";
+    struct cs_sha256 stolen = cs_sha256(cs_span_str(HOUSE_STOLEN_KEY));
+    char digest[2 * CS_SHA256_LEN + 1];
+    struct cs_lists_config config = {
+        .public_suffix = { .path = suffix_path, .max_age_s = 86400 },
+        .compromised_keys = { .path = keys_path },
+    };
+    struct cs_note note = { "" };
+    if (lists != NULL)
+        return lists;
+    cs_hex(cs_sha256_span(&stolen), digest);
+    int a = mkstemp(suffix_path), b = mkstemp(keys_path);
+    if (a < 0 || b < 0 || !cs_ok(cs_write_all(a, cs_span_str(suffixes))) ||
+        !cs_ok(cs_write_all(b, cs_span_str(digest))) ||
+        !cs_ok(cs_lists_open(&config, cs_clock_unix_s(), &lists, &note))) {
+        fprintf(stderr, "lists: %s\n", note.text);
+        abort();
+    }
+    (void)close(a);
+    (void)close(b);
+    (void)unlink(suffix_path);
+    (void)unlink(keys_path);
+    return lists;
 }
 
 static void fill_issuer(struct cs_issuer *i)
@@ -85,6 +122,8 @@ void house_init(struct house *h)
     f->now_unix_s = HOUSE_NOW;
     f->policy = &h->policy;
     f->issuer = &h->policy.issuer[0];
+    f->lists = house_lists();
+    f->debian_weak = CS_LIST_ABSENT;
     f->client = &h->policy.client[0];
     f->tbs = t;
     f->spki.ec_point_valid = true;

@@ -8,14 +8,15 @@
 
 #include "proxy/gate/rules/rows.h"
 
-#define HOUSE_NOW    (CS_DAY_2027_03_15 - 114 * 86400) /* 2026-11-21 */
-#define METHOD(id)   COUNTERSIGN__V1__VALIDATION_METHOD__VALIDATION_METHOD_##id
-#define PROFILE(id)  COUNTERSIGN__V1__PROFILE__PROFILE_##id
-#define SCOPE(id)    COUNTERSIGN__V1__DOMAIN_SCOPE__DOMAIN_SCOPE_##id
-#define DECISION(id) COUNTERSIGN__V1__APPROVAL_DECISION__APPROVAL_DECISION_##id
-#define ONION_NAME   "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion"
-#define HOUSE_OID_O  "\x55\x04\x0a"
-#define HOUSE_OID_L  "\x55\x04\x07"
+#define HOUSE_NOW        (CS_DAY_2027_03_15 - 114 * 86400) /* 2026-11-21 */
+#define METHOD(id)       COUNTERSIGN__V1__VALIDATION_METHOD__VALIDATION_METHOD_##id
+#define PROFILE(id)      COUNTERSIGN__V1__PROFILE__PROFILE_##id
+#define SCOPE(id)        COUNTERSIGN__V1__DOMAIN_SCOPE__DOMAIN_SCOPE_##id
+#define DECISION(id)     COUNTERSIGN__V1__APPROVAL_DECISION__APPROVAL_DECISION_##id
+#define ONION_NAME       "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion"
+#define HOUSE_STOLEN_KEY "stolen key" /* SPKI in the list of compromised keys */
+#define HOUSE_OID_O      "\x55\x04\x0a"
+#define HOUSE_OID_L      "\x55\x04\x07"
 
 typedef Countersign__V1__Statement statement_t;
 typedef Countersign__V1__DomainControl control_t;
@@ -34,6 +35,10 @@ struct house {
     struct cs_verdict verdict;    /* of the last judgement */
     uint32_t order;               /* that it rests on */
 };
+
+/* Suffixes com, net, org, example, uk, co.uk, jp, *.kobe.jp, !city.kobe.jp, *.ck; private:
+ * hosting.example. One compromised key. No list of weak keys. Made once, never freed. */
+const struct cs_lists *house_lists(void);
 
 void house_init(struct house *h);
 void house_done(struct house *h);

@@ -33,5 +33,10 @@ void derivation_table(void **state);
 void cover_map(void **state);
 void organization_table(void **state);
 void identity_age_table(void **state);
+void weak_key_table(void **state);
+void compromised_key_table(void **state);
+void public_name_table(void **state);
+void wildcard_table(void **state);
+void base_domain_table(void **state);
 
 #endif

@@ -279,23 +279,23 @@ void subject_tables(void **state)
         { "copied", "www.example.com", true },
         { "other case", "WWW.example.com", false },
         { "the apex", "example.com", false },
-        { "IPv4", "192.0.2.1", true },
-        { "IPv4 with a zero", "192.0.2.01", false },
-        { "IPv6", "2001:db8::1", true },
-        { "IPv6 in full", "2001:db8:0:0:0:0:0:1", false },
-        { "IPv6 in capitals", "2001:DB8::1", false },
+        { "IPv4", "198.52.0.1", true },
+        { "IPv4 with a zero", "198.52.0.01", false },
+        { "IPv6", "2606:2800::a", true },
+        { "IPv6 in full", "2606:2800:0:0:0:0:0:a", false },
+        { "IPv6 in capitals", "2606:2800::A", false },
         { "empty", "", false },
     };
     for (size_t i = 0; i < N_OF(names); i++) {
         house_init(H);
         house_name(H, "www.example.com");
-        house_ip(H, "\xc0\x00\x02\x01", 4);
-        house_ip(H, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01", 16);
+        house_ip(H, "\xc6\x34\x00\x01", 4);
+        house_ip(H, "\x26\x06\x28\x00\0\0\0\0\0\0\0\0\0\0\0\x0a", 16);
         house_attribute(H, CS_OID_CN, 0x0c, names[i].cn);
         house_order(H);
         house_control(H, "www.example.com", METHOD(DCV_ACME_HTTP_01), SCOPE(EXACT));
-        house_control_ip(H, "\xc0\x00\x02\x01", 4, METHOD(IPCV_ACME_HTTP_01));
-        house_control_ip(H, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01", 16, METHOD(IPCV_ACME_HTTP_01));
+        house_control_ip(H, "\xc6\x34\x00\x01", 4, METHOD(IPCV_ACME_HTTP_01));
+        house_control_ip(H, "\x26\x06\x28\x00\0\0\0\0\0\0\0\0\0\0\0\x0a", 16, METHOD(IPCV_ACME_HTTP_01));
         check(CS_RULE_T13, names[i].row, names[i].ok, "subject:CN");
     }
     house_usual(H);
