@@ -19,7 +19,7 @@ TABLE = {
     # the network, and nothing that decides or holds anything: no database, PKCS#11, protobuf or YAML
     "countersign-front":  ("nghttp2 event_core-2.1",                      "ssl crypto seccomp"),
     # decides: no network protocol, no PKCS#11
-    "countersign-gate":   ("crypto protobuf-c sqlite3 yaml-0",            "seccomp"),
+    "countersign-gate":   ("crypto protobuf-c sqlite3 yaml-0 psl",        "seccomp"),
     # holds the PIN: no network protocol, protobuf, database or YAML
     "countersign-signer": ("p11 crypto",                                  "seccomp"),
     "countersign-token":  ("p11 crypto",                                  ""),

@@ -46,6 +46,7 @@ def usable(corpus):
         yield row["precert"], r.tbs_of_certificate((corpus / row["precert"]).read_bytes())
 
 
+NO_TLD = {b"test", b"invalid", b"localhost", b"local", b"example"}  # RFC 6761, RFC 6762
 LABEL = re.compile(rb"(?!-)(?!..--|xn--$)[a-z0-9-]{1,63}(?<!-)|xn--[a-z0-9-]{1,59}", re.I)
 
 
@@ -65,6 +66,8 @@ def unusable_because(leaf):
     for name in leaf.dns:
         if name.lower().endswith((b".in-addr.arpa", b".ip6.arpa")):
             return "name of a reverse zone (BR 4.2.2, since 2026-03-15)"
+        if name.lower().rpartition(b".")[2] in NO_TLD:
+            return "internal name: the root zone has no such top-level domain (BR 4.2.2)"
         labels = name.split(b".")
         if not all(LABEL.fullmatch(label) for label in (labels[1:] if labels[0] == b"*" else labels)):
             return "name that is not made of LDH labels (BR 7.1.2.7.12)"

@@ -112,7 +112,7 @@ def policy_text(house):
         out.append(f"  - name: {name}\n    api_version: \"{version}\"\n    uid: {uid}\n"
                    f"    rpcs: [{', '.join(rpcs)}]\n"
                    f"    issuers: [{', '.join(i.id for i in house.issuers)}]\n")
-    out.append(LISTS)
+    out.append(house.lists)
     return "".join(out)
 
 
@@ -138,10 +138,12 @@ class House:
                "ipcv_acme_http_01", "ipcv_acme_tls_alpn_01")
     ALL_RPCS = ("SignCertificate", "EvaluateCertificate", "DepositEvidence", "Check")
 
-    def __init__(self, signers=2, issuers=None, clients=None, keep=False, module=MODULE):
-        """module: the PKCS#11 module of the signers; the token is always made with SoftHSM itself."""
+    def __init__(self, signers=2, issuers=None, clients=None, keep=False, module=MODULE, lists=LISTS):
+        """module: the PKCS#11 module of the signers; the token is always made with SoftHSM itself. lists: the policy's
+        section of that name."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="countersign-"))
         self.keep, self.n_signers, self.process, self.module = keep, signers, None, module
+        self.lists = lists
         self.clients = clients or [("api", "v2", os.getuid(), self.ALL_RPCS)]
         self.attesters = {a.name: a for a in (
             Attester("dcv-1", ["validation-system"], methods=self.METHODS),
