@@ -15,6 +15,7 @@
     X(EVIDENCES)               \
     X(STATEMENTS)              \
     X(KEYS)                    \
+    X(TOKENS)                  \
     X(REQUEST_ROWS)            \
     X(SERIAL_ROWS)             \
     X(ORDER_ROWS)              \

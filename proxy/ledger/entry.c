@@ -56,7 +56,8 @@ static bool intent_holds(const Countersign__Ledger__V1__Intent *m)
         if (!is_plain(&c->base) || c->evidence >= m->n_evidence_sha256s ||
             (c->part != COUNTERSIGN__LEDGER__V1__COVER_PART__COVER_PART_NAME &&
              c->part != COUNTERSIGN__LEDGER__V1__COVER_PART__COVER_PART_SUBJECT &&
-             c->part != COUNTERSIGN__LEDGER__V1__COVER_PART__COVER_PART_KEY))
+             c->part != COUNTERSIGN__LEDGER__V1__COVER_PART__COVER_PART_KEY &&
+             c->part != COUNTERSIGN__LEDGER__V1__COVER_PART__COVER_PART_CAA))
             return false;
     }
     return true;

@@ -143,6 +143,46 @@ CS_RESULT cs_ledger_statement_put(struct cs_ledger *l, struct cs_span statement_
     return CS_OK;
 }
 
+/* ---- one-time tokens ---- */
+
+CS_RESULT cs_ledger_token_get(struct cs_ledger *l, const struct cs_sha256 *token, bool *out_known,
+                              struct cs_sha256 *out_bound)
+{
+    CS_TRY(cs_usable(l));
+    sqlite3_stmt *s = l->statement[CS_SQL_TOKEN_GET];
+    bool row = false;
+    struct cs_sha256 bound = { 0 };
+    cs_bind_span(s, 1, cs_sha256_span(token));
+    CS_TRY(cs_query_step(l, s, &row));
+    bool formed = !row || cs_column_sha256(s, 0, &bound);
+    (void)sqlite3_reset(s);
+    if (!formed)
+        return CS_ERR(STORE_CORRUPT);
+    *out_known = row;
+    if (row)
+        *out_bound = bound;
+    return CS_OK;
+}
+
+CS_RESULT cs_ledger_token_put(struct cs_ledger *l, const struct cs_sha256 *token,
+                              const struct cs_sha256 *bound)
+{
+    CS_TRY(cs_turn_ready(l));
+    bool known = false;
+    struct cs_sha256 earlier;
+    CS_TRY(cs_ledger_token_get(l, token, &known, &earlier));
+    if (known)
+        return cs_span_eq(cs_sha256_span(&earlier), cs_sha256_span(bound)) ? CS_OK : CS_ERR(EXISTS);
+    CS_TRY(cs_turn_begin(l));
+    sqlite3_stmt *s = l->statement[CS_SQL_TOKEN_PUT];
+    cs_bind_u64(s, 1, l->now.n_puts + 1);
+    cs_bind_span(s, 2, cs_sha256_span(token));
+    cs_bind_span(s, 3, cs_sha256_span(bound));
+    CS_TRY(cs_turn_write(l, CS_SQL_TOKEN_PUT));
+    count_put(l, CS_PUT_TOKEN, cs_sha256_span(token), cs_sha256_span(bound), 0);
+    return CS_OK;
+}
+
 /* ---- deposits ---- */
 
 CS_RESULT cs_ledger_deposit_key_put(struct cs_ledger *l, struct cs_span key, const struct cs_sha256 *digest,

@@ -88,6 +88,14 @@ CS_RESULT cs_ledger_statement_put(struct cs_ledger *l, struct cs_span statement_
 CS_RESULT cs_ledger_statement_get(struct cs_ledger *l, struct cs_span statement_id, bool *out_known,
                                   struct cs_sha256 *out_payload);
 
+/* cs_ledger_token_put binds a one-time token (its digest) for ever to what it was used for (a digest
+ * the caller composes); EXISTS when it is bound to something else. Part of the turn. */
+CS_RESULT cs_ledger_token_put(struct cs_ledger *l, const struct cs_sha256 *token,
+                              const struct cs_sha256 *bound);
+/* *out_known false when the token was never used. */
+CS_RESULT cs_ledger_token_get(struct cs_ledger *l, const struct cs_sha256 *token, bool *out_known,
+                              struct cs_sha256 *out_bound);
+
 /* A deposit is found again by keys: opaque octets the gate composes (proxy/gate/deposit.h), at most
  * CS_LEDGER_KEY_MAX_LEN each. Part of the turn; the Deposit entry itself is appended separately. */
 CS_RESULT cs_ledger_deposit_key_put(struct cs_ledger *l, struct cs_span key, const struct cs_sha256 *digest,

@@ -11,7 +11,7 @@
 
 #include "proxy/base/result.h"
 
-enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 1 };
+enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 2 };
 
 #define CS_APPEND_ONLY(table)                                                                 \
     "CREATE TRIGGER " table "_no_update BEFORE UPDATE ON " table                              \
@@ -23,9 +23,16 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 1
     "CREATE TRIGGER " table "_no_replace BEFORE INSERT ON " table " WHEN " condition \
     " BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: " table " keeps its rows'); END;"
 
+/* token: what a one-time value was used for, see cs_ledger_token_put. */
+#define CS_SCHEMA_TOKEN_SQL                                                        \
+    "CREATE TABLE token (put INTEGER PRIMARY KEY, token BLOB NOT NULL UNIQUE,"     \
+    " bound BLOB NOT NULL) STRICT;" CS_APPEND_ONLY("token")                        \
+        CS_INSERT_ONLY_WHEN_NOT("token", "NEW.put <= (SELECT max(put) FROM token)" \
+                                         " OR EXISTS (SELECT 1 FROM token WHERE token = NEW.token)")
+
 /* entry: the leaves. head: one row a commit, what a restart needs. intent_*, deposit_seq: where the
- * entries are found again; verify derives them from the entries. evidence, statement, deposit_key:
- * what stands beside the entries; `put` counts through all three, and head.puts chains over them. */
+ * entries are found again; verify derives them from the entries. evidence, statement, deposit_key, token:
+ * what stands beside the entries; `put` counts through all four, and head.puts chains over them. */
 #define CS_SCHEMA_SQL                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   \
     "CREATE TABLE entry (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;" CS_APPEND_ONLY("entry")                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  \
         CS_INSERT_ONLY_WHEN_NOT(                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        \
@@ -64,7 +71,7 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 1
                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                 "NEW.put <= (SELECT max(put) FROM statement)"                                                                                                           \
                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                 " OR EXISTS (SELECT 1 FROM statement WHERE id = NEW.id)") "CREATE TABLE deposit_key (put INTEGER PRIMARY KEY, key BLOB NOT NULL, digest BLOB NOT NULL," \
                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           " expires_unix_s INTEGER NOT NULL) STRICT;" CS_APPEND_ONLY(                                   \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                              "deposit_key") CS_INSERT_ONLY_WHEN_NOT("deposit_key", "NEW.put <= (SELECT max(put) FROM deposit_key)") "CREATE INDEX deposit_key_by_key ON deposit_key (key, expires_unix_s);"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                              "deposit_key") CS_INSERT_ONLY_WHEN_NOT("deposit_key", "NEW.put <= (SELECT max(put) FROM deposit_key)") "CREATE INDEX deposit_key_by_key ON deposit_key (key, expires_unix_s);" CS_SCHEMA_TOKEN_SQL
 
 /* The statements the gate's handle keeps prepared: name, SQL. */
 #define CS_STATEMENTS(X)                                                                                     \
@@ -96,6 +103,8 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 1
     X(EVIDENCE_HAS, "SELECT 1 FROM evidence WHERE digest = ?1")                                              \
     X(STATEMENT_PUT, "INSERT INTO statement (put, id, payload) VALUES (?1, ?2, ?3)")                         \
     X(STATEMENT_GET, "SELECT payload FROM statement WHERE id = ?1")                                          \
+    X(TOKEN_PUT, "INSERT INTO token (put, token, bound) VALUES (?1, ?2, ?3)")                                \
+    X(TOKEN_GET, "SELECT bound FROM token WHERE token = ?1")                                                 \
     X(KEY_PUT, "INSERT INTO deposit_key (put, key, digest, expires_unix_s) VALUES (?1, ?2, ?3, ?4)")         \
     X(KEY_HAS, "SELECT 1 FROM deposit_key WHERE key = ?1 AND expires_unix_s = ?3 AND digest = ?2")           \
     X(KEY_FIND, "SELECT digest FROM deposit_key WHERE key = ?1 AND expires_unix_s > ?2 ORDER BY put DESC")
@@ -106,7 +115,7 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 1
 #define CS_SQL_LAST_SEQ "SELECT ifnull(max(seq), 0) FROM entry"
 #define CS_SQL_LAST_PUT                                                                                   \
     "SELECT max(ifnull((SELECT max(put) FROM evidence), 0), ifnull((SELECT max(put) FROM statement), 0)," \
-    " ifnull((SELECT max(put) FROM deposit_key), 0))"
+    " ifnull((SELECT max(put) FROM deposit_key), 0), ifnull((SELECT max(put) FROM token), 0))"
 
 /* Reading beside the gate, and verifying. */
 #define CS_SQL_ENTRIES    "SELECT seq, body FROM entry WHERE seq >= ?1 ORDER BY seq"
@@ -114,6 +123,7 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 1
 #define CS_SQL_EVIDENCES  "SELECT put, digest, envelope FROM evidence ORDER BY put"
 #define CS_SQL_STATEMENTS "SELECT put, id, payload FROM statement ORDER BY put"
 #define CS_SQL_KEYS       "SELECT put, key, digest, expires_unix_s FROM deposit_key ORDER BY put"
+#define CS_SQL_TOKENS     "SELECT put, token, bound FROM token ORDER BY put"
 #define CS_SQL_REQUEST_ROWS                                                          \
     "SELECT r.seq, o.result, o.seq FROM intent_request r LEFT JOIN intent_outcome o" \
     " ON o.intent_seq = r.seq WHERE r.client = ?1 AND r.request_id = ?2 AND r.seq <= ?3 ORDER BY r.seq"

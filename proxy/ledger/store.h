@@ -26,7 +26,7 @@ struct cs_mark {
     int64_t last_unix_us;
     uint64_t n_heads;
     uint64_t n_open;       /* intents without an outcome */
-    uint64_t n_puts;       /* rows of evidence, statement and deposit_key */
+    uint64_t n_puts;       /* rows of evidence, statement, deposit_key and token */
     struct cs_sha256 puts; /* chain over them, see cs_puts_next */
 };
 
@@ -125,7 +125,7 @@ CS_RESULT cs_index_put(struct cs_ledger *l, const Countersign__Ledger__V1__Entry
 
 CS_RESULT cs_evidence_known(struct cs_ledger *l, struct cs_span digest, bool *out);
 
-enum cs_put_kind { CS_PUT_EVIDENCE = 1, CS_PUT_STATEMENT, CS_PUT_DEPOSIT_KEY };
+enum cs_put_kind { CS_PUT_EVIDENCE = 1, CS_PUT_STATEMENT, CS_PUT_DEPOSIT_KEY, CS_PUT_TOKEN };
 /* cs_puts_next is the chain after one more row: SHA-256 over chain, kind, number, and the columns
  * behind it, each with its length; an envelope stands by its digest. */
 struct cs_sha256 cs_puts_next(const struct cs_sha256 *chain, enum cs_put_kind kind, uint64_t put,

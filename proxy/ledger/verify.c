@@ -26,14 +26,17 @@ static CS_RESULT database_is_whole(struct cs_audit *a)
     return r;
 }
 
-/* ---- what stands beside the entries: three tables, one numbering, one chain ---- */
+/* ---- what stands beside the entries: four tables, one numbering, one chain ---- */
+
+enum { PUT_TABLES = 4 };
 
 struct puts {
-    bool row[3]; /* the cursor stands on a row */
+    bool row[PUT_TABLES]; /* the cursor stands on a row */
 };
 
-static const enum cs_audit_statement put_cursor[3] = { CS_AUDIT_EVIDENCES, CS_AUDIT_STATEMENTS,
-                                                       CS_AUDIT_KEYS };
+/* In the order of enum cs_put_kind. */
+static const enum cs_audit_statement put_cursor[PUT_TABLES] = { CS_AUDIT_EVIDENCES, CS_AUDIT_STATEMENTS,
+                                                                CS_AUDIT_KEYS, CS_AUDIT_TOKENS };
 
 static CS_RESULT put_row_holds(struct cs_audit *a, enum cs_put_kind kind, sqlite3_stmt *s)
 {
@@ -57,10 +60,11 @@ static CS_RESULT puts_up_to(struct cs_audit *a, struct puts *p, uint64_t n_puts)
 {
     while (a->n_puts < n_puts) {
         unsigned i = 0;
-        while (i < 3 && !(p->row[i] && cs_column_u64(a->statement[put_cursor[i]], 0) == a->n_puts + 1))
+        while (i < PUT_TABLES &&
+               !(p->row[i] && cs_column_u64(a->statement[put_cursor[i]], 0) == a->n_puts + 1))
             i++;
-        if (i == 3)
-            return cs_audit_bad(a, 0, "row %llu of evidence, statement and deposit_key is missing",
+        if (i == PUT_TABLES)
+            return cs_audit_bad(a, 0, "row %llu of evidence, statement, deposit_key and token is missing",
                                 (unsigned long long)(a->n_puts + 1));
         CS_TRY(put_row_holds(a, (enum cs_put_kind)(CS_PUT_EVIDENCE + i), a->statement[put_cursor[i]]));
         CS_TRY(cs_audit_step(a, put_cursor[i], &p->row[i]));
@@ -92,9 +96,9 @@ static CS_RESULT head_holds(struct cs_audit *a, struct puts *p, sqlite3_stmt *s)
         return cs_audit_bad(a, 0, "head %llu: fewer rows beside the entries than the head before", n);
     CS_TRY(puts_up_to(a, p, n_puts));
     if (!cs_span_eq(cs_column_span(s, 5), cs_sha256_span(&a->puts)))
-        return cs_audit_bad(a, 0,
-                            "head %llu: evidence, statement or deposit_key rows were changed before row %llu",
-                            n, (unsigned long long)(n_puts + 1));
+        return cs_audit_bad(
+            a, 0, "head %llu: evidence, statement, deposit_key or token rows were changed before row %llu", n,
+            (unsigned long long)(n_puts + 1));
     if (a->last_put_needed > n_puts)
         return cs_audit_bad(a, 0, "head %llu: an entry relies on row %llu, which came after it", n,
                             (unsigned long long)a->last_put_needed);
@@ -126,7 +130,7 @@ static CS_RESULT audit_all(struct cs_audit *a, cs_ledger_progress progress, void
     uint64_t at_head = 0;
     CS_TRY(cs_audit_step(a, CS_AUDIT_LAST_SEQ, &row));
     uint64_t total = cs_column_u64(a->statement[CS_AUDIT_LAST_SEQ], 0);
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < PUT_TABLES; i++)
         CS_TRY(cs_audit_step(a, put_cursor[i], &puts.row[i]));
     CS_TRY(cs_audit_step(a, CS_AUDIT_HEADS, &head));
     CS_TRY(heads_here(a, &puts, &head));
@@ -153,8 +157,10 @@ static CS_RESULT audit_all(struct cs_audit *a, cs_ledger_progress progress, void
                             (unsigned long long)a->tree.size);
     if (at_head != a->tree.size)
         return cs_audit_bad(a, at_head + 1, "stands after the last head");
-    if (puts.row[0] || puts.row[1] || puts.row[2])
-        return cs_audit_bad(a, 0, "evidence, statement or deposit_key hold a row that no head counts");
+    for (unsigned i = 0; i < PUT_TABLES; i++)
+        if (puts.row[i])
+            return cs_audit_bad(a, 0,
+                                "evidence, statement, deposit_key or token hold a row that no head counts");
     CS_TRY(cs_audit_counts(a));
     a->report.n_entries = a->tree.size;
     a->report.n_open = a->n_open;

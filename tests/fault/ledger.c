@@ -28,6 +28,7 @@ static cs_result put_all(struct cs_ledger *l, unsigned t)
     struct cs_sha256 d = evidence_of(t);
     CS_TRY(cs_ledger_evidence_put(l, &d, envelope_of(t, envelope)));
     CS_TRY(cs_ledger_statement_put(l, statement_of(t, statement), &d));
+    CS_TRY(cs_ledger_token_put(l, &d, &d));
     return cs_ledger_deposit_key_put(l, cs_span_str("order:1"), &d, 1800000000);
 }
 

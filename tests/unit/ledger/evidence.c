@@ -51,6 +51,31 @@ static void a_statement_id_stands_for_one_payload(void **state)
     assert_ok(cs_ledger_statement_put(h->l, cs_span_of(long_id, CS_LEDGER_KEY_MAX_LEN), &a));
 }
 
+static void a_token_is_bound_once(void **state)
+{
+    struct house *h = *state;
+    struct cs_sha256 token = cs_sha256(cs_span_str("token")), other = cs_sha256(cs_span_str("another"));
+    struct cs_sha256 a = cs_sha256(cs_span_str("a")), b = cs_sha256(cs_span_str("b")), got;
+    bool known = true;
+    assert_ok(cs_ledger_token_get(h->l, &token, &known, &got));
+    assert_false(known);
+    assert_ok(cs_ledger_token_put(h->l, &token, &a));
+    assert_result(cs_ledger_token_put(h->l, &token, &b), EXISTS); /* in the same turn */
+    cs_ledger_abandon(h->l);
+    assert_ok(cs_ledger_token_put(h->l, &token, &b)); /* the turn was taken back */
+    commit(h->l);
+    assert_ok(cs_ledger_token_put(h->l, &token, &b));
+    assert_result(cs_ledger_token_put(h->l, &token, &a), EXISTS);
+    assert_ok(cs_ledger_token_get(h->l, &token, &known, &got));
+    assert_true(known);
+    assert_memory_equal(&got, &b, sizeof b);
+    assert_ok(cs_ledger_token_get(h->l, &other, &known, &got));
+    assert_false(known);
+    house_close(h);
+    house_open(h);
+    assert_result(cs_ledger_token_put(h->l, &token, &a), EXISTS);
+}
+
 static void deposits_are_found_newest_first_until_they_expire(void **state)
 {
     struct house *h = *state;
@@ -149,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_HOUSE(envelopes_are_kept_by_digest),
         IN_HOUSE(a_statement_id_stands_for_one_payload),
+        IN_HOUSE(a_token_is_bound_once),
         IN_HOUSE(deposits_are_found_newest_first_until_they_expire),
         IN_HOUSE(a_deposit_entry_is_found_by_its_envelope),
         IN_HOUSE(a_turn_of_puts_alone_is_kept),

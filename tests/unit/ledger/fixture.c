@@ -207,6 +207,7 @@ void put_evidence(struct cs_ledger *l, unsigned n)
     assert_ok(cs_ledger_evidence_put(l, &d, envelope_of(n, envelope)));
     assert_ok(cs_ledger_statement_put(l, statement_of(n, statement), &payload));
     assert_ok(cs_ledger_deposit_key_put(l, cs_span_str("account:acme"), &d, 1800000000 + n));
+    assert_ok(cs_ledger_token_put(l, &d, &payload));
 }
 
 sqlite3 *raw_open(const char *path)

@@ -147,10 +147,11 @@ static void files_that_are_no_ledger_of_this_version(void **state)
     static const struct {
         const char *row, *spoil, *mend;
     } rows[] = {
-        { "newer schema", "PRAGMA user_version = 2", "PRAGMA user_version = 1" },
+        { "older schema", "PRAGMA user_version = 1", "PRAGMA user_version = 2" },
+        { "newer schema", "PRAGMA user_version = 3", "PRAGMA user_version = 2" },
         { "other program", "PRAGMA application_id = 1", "PRAGMA application_id = 1129532487" },
         { "unmarked", "PRAGMA application_id = 0; PRAGMA user_version = 0",
-          "PRAGMA application_id = 1129532487; PRAGMA user_version = 1" },
+          "PRAGMA application_id = 1129532487; PRAGMA user_version = 2" },
         { "one table more", "CREATE TABLE more (a)", "DROP TABLE more" },
         { "statistics", "ANALYZE", "DROP TABLE sqlite_stat1; DROP TABLE IF EXISTS sqlite_stat4" },
         { "a view", "CREATE VIEW entries AS SELECT * FROM entry", "DROP VIEW entries" },
@@ -225,6 +226,7 @@ static void open_checks_the_last_turn(void **state)
         "UPDATE head SET size = 9 WHERE n = 2",
         "INSERT INTO entry SELECT 9, body FROM entry WHERE seq = 8",
         "INSERT INTO statement VALUES (1, x'01', x'02')",
+        "INSERT INTO token VALUES (1, x'01', x'02')",
     };
     for (size_t i = 0; i < sizeof spoils / sizeof *spoils; i++) {
         char text[112];
@@ -256,9 +258,9 @@ static void rows_are_never_changed_or_deleted(void **state)
     house_close(h);
     static const char *const tables[] = { "entry",        "head",           "intent_request", "intent_serial",
                                           "intent_order", "intent_outcome", "deposit_seq",    "evidence",
-                                          "statement",    "deposit_key" };
-    static const char *const columns[] = { "body", "root", "seq",      "pair",    "pair",
-                                           "seq",  "seq",  "envelope", "payload", "digest" };
+                                          "statement",    "deposit_key",    "token" };
+    static const char *const columns[] = { "body", "root",     "seq",     "pair",   "pair", "seq",
+                                           "seq",  "envelope", "payload", "digest", "bound" };
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(h->path, &db), SQLITE_OK);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
@@ -285,6 +287,8 @@ static void rows_are_never_changed_or_deleted(void **state)
         "INSERT OR REPLACE INTO statement SELECT put, id, x'00' FROM statement",
         "INSERT OR REPLACE INTO statement SELECT 100, id, x'00' FROM statement",
         "INSERT OR REPLACE INTO deposit_key SELECT put, key, digest, 0 FROM deposit_key",
+        "INSERT OR REPLACE INTO token SELECT put, token, x'00' FROM token",
+        "INSERT OR REPLACE INTO token SELECT 100, token, x'00' FROM token",
         "INSERT INTO entry VALUES (17, x'00')", /* nor a gap */
         "INSERT INTO entry (body) VALUES (NULL)",
     };

@@ -71,6 +71,7 @@ static const struct {
     { "evidence", "put", { "put", "digest", "envelope" } },
     { "statement", "put", { "put", "id", "payload" } },
     { "deposit_key", "put", { "put", "key", "digest", "expires_unix_s" } },
+    { "token", "put", { "put", "token", "bound" } },
 };
 enum { TABLES = sizeof tables / sizeof *tables };
 
@@ -218,10 +219,10 @@ static void rows_removed_moved_and_added(void **state)
           "UPDATE entry SET seq = 4 WHERE seq = 100",
           "UPDATE entry SET seq = 100 WHERE seq = 3; UPDATE entry SET seq = 3 WHERE seq = 4;"
           "UPDATE entry SET seq = 4 WHERE seq = 100" },
-        { "UPDATE statement SET put = 100 WHERE put = 2; UPDATE statement SET put = 2 WHERE put = 5;"
-          "UPDATE statement SET put = 5 WHERE put = 100",
-          "UPDATE statement SET put = 100 WHERE put = 2; UPDATE statement SET put = 2 WHERE put = 5;"
-          "UPDATE statement SET put = 5 WHERE put = 100" },
+        { "UPDATE statement SET put = 100 WHERE put = 2; UPDATE statement SET put = 2 WHERE put = 6;"
+          "UPDATE statement SET put = 6 WHERE put = 100",
+          "UPDATE statement SET put = 100 WHERE put = 2; UPDATE statement SET put = 2 WHERE put = 6;"
+          "UPDATE statement SET put = 6 WHERE put = 100" },
         /* added */
         { "INSERT INTO entry SELECT 9, body FROM entry WHERE seq = 8", "DELETE FROM entry WHERE seq = 9" },
         { "INSERT INTO entry VALUES (9, x'0809100152020800')", "DELETE FROM entry WHERE seq = 9" },
@@ -245,9 +246,10 @@ static void rows_removed_moved_and_added(void **state)
         { "INSERT INTO intent_outcome VALUES (8, 9, 1)", "DELETE FROM intent_outcome WHERE intent_seq = 8" },
         { "INSERT INTO intent_outcome VALUES (1, 1, 1)", "DELETE FROM intent_outcome WHERE intent_seq = 1" },
         { "INSERT INTO deposit_seq VALUES (x'00', 2)", "DELETE FROM deposit_seq WHERE digest = x'00'" },
-        { "INSERT INTO evidence VALUES (10, x'00', x'00')", "DELETE FROM evidence WHERE put = 10" },
-        { "INSERT INTO statement VALUES (10, x'00', x'00')", "DELETE FROM statement WHERE put = 10" },
-        { "INSERT INTO deposit_key VALUES (10, x'00', x'00', 1)", "DELETE FROM deposit_key WHERE put = 10" },
+        { "INSERT INTO evidence VALUES (13, x'00', x'00')", "DELETE FROM evidence WHERE put = 13" },
+        { "INSERT INTO statement VALUES (13, x'00', x'00')", "DELETE FROM statement WHERE put = 13" },
+        { "INSERT INTO deposit_key VALUES (13, x'00', x'00', 1)", "DELETE FROM deposit_key WHERE put = 13" },
+        { "INSERT INTO token VALUES (13, x'00', x'00')", "DELETE FROM token WHERE put = 13" },
         { "INSERT INTO deposit_key VALUES (0, x'00', x'00', 1)", "DELETE FROM deposit_key WHERE put = 0" },
         /* guards */
         { "DROP TRIGGER entry_no_update",
