@@ -53,22 +53,25 @@ static json_t *methods_of(const struct cs_method_set *set)
 
 static json_t *issuer_of(const struct cs_issuer *i)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", text(i->id), "key_uri",
+    json_t *identities = json_array();
+    for (uint32_t k = 0; k < i->n_caa_identities; k++)
+        json_array_append_new(identities, text(i->caa_identity[k]));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", text(i->id), "key_uri",
                      text(i->key_uri), "ski", cs_cli_hex(i->ski), "not_before",
                      cs_cli_time(i->not_before_unix_s), "not_after", cs_cli_time(i->not_after_unix_s),
                      "purposes", purposes_of(i->purposes), "algorithms",
                      names_of_bits(i->algorithms, algorithm_name), "profiles",
-                     names_of_bits(i->profiles, cs_profile_name));
+                     names_of_bits(i->profiles, cs_profile_name), "caa_identities", identities);
 }
 
 static json_t *attester_of(const struct cs_attester *a)
 {
-    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name", text(a->name), "algorithm",
+    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "name", text(a->name), "algorithm",
                      cs_attester_algorithm_name(a->algorithm), "spki_sha256",
                      cs_cli_hex(cs_sha256_span(&a->spki_sha256)), "roles",
                      names_of_bits(a->roles, cs_role_name), "methods", methods_of(&a->methods), "not_before",
                      cs_cli_time(a->not_before_unix_s), "not_after", cs_cli_time(a->not_after_unix_s),
-                     "person", text(a->person));
+                     "person", text(a->person), "third_party", a->third_party);
 }
 
 /* Bits of cs_client.rpcs. */

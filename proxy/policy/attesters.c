@@ -81,7 +81,7 @@ static CS_RESULT read_methods(struct cs_attester *out, const struct cs_yaml_node
 
 static CS_RESULT read_attester(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note)
 {
-    enum { NAME, KEY, ALGORITHM, ROLES, METHODS, NOT_BEFORE, NOT_AFTER, PERSON, N };
+    enum { NAME, KEY, ALGORITHM, ROLES, METHODS, NOT_BEFORE, NOT_AFTER, PERSON, THIRD_PARTY, N };
     struct cs_yaml_field f[N] = {
         [NAME] = { .key = "name", .required = true },
         [KEY] = { .key = "public_key", .required = true },
@@ -91,6 +91,7 @@ static CS_RESULT read_attester(struct cs_policy *p, const struct cs_yaml_node *n
         [NOT_BEFORE] = { .key = "not_before", .required = true },
         [NOT_AFTER] = { .key = "not_after", .required = true },
         [PERSON] = { .key = "person" },
+        [THIRD_PARTY] = { .key = "third_party" },
     };
     CS_TRY(cs_yaml_fields(n, f, N, note));
     struct cs_attester *out = &p->attester[p->n_attesters];
@@ -111,6 +112,11 @@ static CS_RESULT read_attester(struct cs_policy *p, const struct cs_yaml_node *n
         return cs_yaml_fail(f[NOT_AFTER].value, note, "not later than not_before");
     if (f[PERSON].value != NULL)
         CS_TRY(cs_yaml_id(f[PERSON].value, CS_POLICY_ID_MAX_LEN, &out->person, note));
+    if (f[THIRD_PARTY].value != NULL)
+        CS_TRY(cs_yaml_bool(f[THIRD_PARTY].value, &out->third_party, note));
+    if (out->third_party && validates)
+        return cs_yaml_fail(f[THIRD_PARTY].value, note,
+                            "a delegated third party may not hold the role validation-system (BR 1.3.2)");
     for (uint32_t i = 0; i < p->n_attesters; i++) {
         if (cs_span_eq(p->attester[i].name, out->name))
             return cs_yaml_fail(f[NAME].value, note, "attesters[%u] has this name", i);

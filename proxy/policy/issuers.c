@@ -189,7 +189,7 @@ static CS_RESULT read_algorithms(struct cs_issuer *out, const struct cs_yaml_nod
 
 static CS_RESULT read_issuer(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note)
 {
-    enum { ID, CERTIFICATE, KEY, PURPOSES, ALGORITHMS, PROFILES, N };
+    enum { ID, CERTIFICATE, KEY, PURPOSES, ALGORITHMS, PROFILES, CAA_IDENTITIES, N };
     struct cs_yaml_field f[N] = {
         [ID] = { .key = "id", .required = true },
         [CERTIFICATE] = { .key = "certificate", .required = true },
@@ -197,6 +197,7 @@ static CS_RESULT read_issuer(struct cs_policy *p, const struct cs_yaml_node *n, 
         [PURPOSES] = { .key = "purposes", .required = true },
         [ALGORITHMS] = { .key = "algorithms", .required = true },
         [PROFILES] = { .key = "profiles" },
+        [CAA_IDENTITIES] = { .key = "caa_identities" },
     };
     CS_TRY(cs_yaml_fields(n, f, N, note));
     struct cs_issuer *out = &p->issuer[p->n_issuers];
@@ -214,6 +215,12 @@ static CS_RESULT read_issuer(struct cs_policy *p, const struct cs_yaml_node *n, 
     if (leaf)
         CS_TRY(cs_policy_read_bits(f[PROFILES].value, profile_number, CS_NAMES_PROFILE, "a profile",
                                    &out->profiles, note));
+    if (leaf && f[CAA_IDENTITIES].value == NULL)
+        return cs_yaml_fail(n, note, "the key 'caa_identities' is missing; purpose leaf needs it");
+    if (!leaf && f[CAA_IDENTITIES].value != NULL)
+        return cs_yaml_fail(f[CAA_IDENTITIES].value, note, "caa_identities are for purpose leaf only");
+    if (leaf)
+        CS_TRY(cs_policy_read_caa_identities(out, f[CAA_IDENTITIES].value, note));
     for (uint32_t i = 0; i < p->n_issuers; i++) {
         if (cs_span_eq(p->issuer[i].id, out->id))
             return cs_yaml_fail(f[ID].value, note, "issuers[%u] has this id", i);

@@ -16,6 +16,10 @@ CS_RESULT cs_policy_read_clients(struct cs_policy *p, const struct cs_yaml_node 
 CS_RESULT cs_policy_read_lists(struct cs_policy *p, const struct cs_yaml_node *root,
                                const struct cs_yaml_node *n, struct cs_note *note);
 
+/* issuers[].caa_identities: at least one name, none twice. */
+CS_RESULT cs_policy_read_caa_identities(struct cs_issuer *out, const struct cs_yaml_node *n,
+                                        struct cs_note *note);
+
 /* cs_policy_read_bits reads a sequence of different names into bits. of_name answers a name's number
  * (0: not a name); bit b stands for number b. what is the noun for the text, list the names to offer. */
 CS_RESULT cs_policy_read_bits(const struct cs_yaml_node *n, int (*of_name)(struct cs_span name),

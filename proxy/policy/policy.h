@@ -23,6 +23,7 @@ enum {
     CS_POLICY_ATTESTERS_MAX = 256,
     CS_POLICY_CLIENTS_MAX = 256,
     CS_LIST_PATH_MAX_LEN = 4096,
+    CS_POLICY_CAA_IDENTITIES_MAX = 16,
     CS_POLICY_ID_MAX_LEN = 64, /* ids and names: [A-Za-z0-9][A-Za-z0-9._/@-]* */
 };
 
@@ -37,6 +38,9 @@ struct cs_issuer {
     uint32_t purposes;   /* bits of enum cs_purpose */
     uint32_t algorithms; /* bits 1 << enum cs_algorithm; each fits the certificate's key */
     uint32_t profiles;   /* bits 1 << Countersign__V1__Profile */
+    /* Issuer-domain-names that mean this CA in CAA and persistent records; purpose leaf has at least one. */
+    uint32_t n_caa_identities;
+    struct cs_span caa_identity[CS_POLICY_CAA_IDENTITIES_MAX];
 };
 
 struct cs_attester {
@@ -48,6 +52,7 @@ struct cs_attester {
     struct cs_method_set methods;                /* validation-system only: methods it may attest */
     int64_t not_before_unix_s, not_after_unix_s; /* statements issued in [not_before, not_after) count */
     struct cs_span person; /* who holds the key, for rules that need different people; may be empty */
+    bool third_party;      /* a delegated third party; never with the role validation-system (BR 1.3.2) */
 };
 
 struct cs_client {
@@ -103,6 +108,8 @@ void cs_policy_free(struct cs_policy *p); /* NULL-safe */
 
 /* Look-ups; NULL when there is none. */
 const struct cs_issuer *cs_policy_issuer(const struct cs_policy *p, struct cs_span id);
+/* cs_issuer_is_caa_identity is true when the policy lists this issuer-domain-name for the issuer. */
+bool cs_issuer_is_caa_identity(const struct cs_issuer *i, struct cs_span name);
 const struct cs_attester *cs_policy_attester(const struct cs_policy *p, struct cs_span name);
 const struct cs_client *cs_policy_client_of_uid(const struct cs_policy *p, uint32_t uid);
 

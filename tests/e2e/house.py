@@ -99,7 +99,8 @@ def policy_text(house):
     for issuer in house.issuers:
         out.append(f"  - id: {issuer.id}\n    certificate: |\n{block(issuer.pem, 6)}"
                    f"    key: \"{issuer.uri}\"\n    purposes: [leaf]\n"
-                   f"    algorithms: [{', '.join(issuer.algorithms)}]\n    profiles: [dv, iv, ov, ev]\n")
+                   f"    algorithms: [{', '.join(issuer.algorithms)}]\n    profiles: [dv, iv, ov, ev]\n"
+                   "    caa_identities: [ca.example]\n")
     out.append("attesters:\n")
     for a in house.attesters.values():
         out.append(f"  - name: {a.name}\n    public_key: |\n{block(a.pem(), 6)}    algorithm: {a.algorithm}\n"

@@ -15,6 +15,7 @@ issuers:
     purposes: [leaf]
     algorithms: [ecdsa-sha256]
     profiles: [dv]
+    caa_identities: [ca.example]
 attesters:
   - name: dcv-1
     public_key: |

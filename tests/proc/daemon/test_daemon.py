@@ -44,6 +44,7 @@ issuers:
     purposes: [leaf]
     algorithms: [ecdsa-sha256]
     profiles: [dv]
+    caa_identities: [ca.example]
 attesters:
   - name: orders
     public_key: |

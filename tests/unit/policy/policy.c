@@ -27,6 +27,7 @@ static const char good[] = "schema: countersign-policy-v1\n"
                            "    purposes: [leaf, crl]\n"
                            "    algorithms: [ecdsa-sha256]\n"
                            "    profiles: [dv, organization-validated]\n"
+                           "    caa_identities: [ca.example, pki.example]\n"
                            "  - id: rsa\n"
                            "    certificate: |\n"
                            "@ca_rsa@"
@@ -297,6 +298,11 @@ static void good_document(void **state)
     assert_int_equal(ec->subject.at[0], 0x30);
     assert_int_equal(ec->spki.len, 91);
     assert_int_equal(p->issuer[1].profiles, 0);
+    assert_int_equal(ec->n_caa_identities, 2);
+    assert_true(cs_issuer_is_caa_identity(ec, cs_span_str("pki.example")));
+    assert_false(cs_issuer_is_caa_identity(ec, cs_span_str("example")));
+    assert_false(cs_issuer_is_caa_identity(&p->issuer[1], cs_span_str("ca.example")));
+    assert_false(p->attester[0].third_party);
 
     const struct cs_attester *dcv = cs_policy_attester(p, cs_span_str("dcv-1"));
     assert_int_equal(dcv->algorithm, CS_ATTESTER_ED25519);
@@ -418,6 +424,25 @@ static const struct fault faults[] = {
     ONE("[leaf, crl]", "[leaf, ocsp]",
         "certificate:", "issuers[0].certificate: purpose ocsp needs digitalSignature"),
     ONE("[leaf, crl]", "[crl]", "profiles:", "issuers[0].profiles: profiles are for purpose leaf only"),
+    TWO("[leaf, crl]", "[crl]", "    profiles: [dv, organization-validated]\n", "", NULL,
+        "caa_identities:", "issuers[0].caa_identities: caa_identities are for purpose leaf only"),
+    ONE("    caa_identities: [ca.example, pki.example]\n", "", "id: ec",
+        "issuers[0]: the key 'caa_identities' is missing"),
+    ONE("[ca.example, pki.example]", "[]",
+        "caa_identities:", "issuers[0].caa_identities: 0 elements; 1 to 16 are allowed"),
+    ONE("pki.example]", "ca.example]",
+        "caa_identities:", "issuers[0].caa_identities[1]: 'ca.example' stands there twice"),
+    ONE("pki.example]", "Pki.example]",
+        "caa_identities:", "issuers[0].caa_identities[1]: 'Pki.example' is no issuer-domain-name"),
+    ONE("pki.example]", "pki.example.]",
+        "caa_identities:", "issuers[0].caa_identities[1]: 'pki.example.' is no issuer-domain-name"),
+    ONE("pki.example]", "pki..example]",
+        "caa_identities:", "issuers[0].caa_identities[1]: 'pki..example' is no issuer-domain-name"),
+    ONE("pki.example]", "pki-.example]",
+        "caa_identities:", "issuers[0].caa_identities[1]: 'pki-.example' is no issuer-domain-name"),
+    ONE("    methods: [dcv_acme_http_01, ipcv", "    third_party: true\n    methods: [dcv_acme_http_01, ipcv",
+        "third_party:", "attesters[0].third_party: a delegated third party may not hold the role validation"),
+    ONE("    person: j.doe\n", "    third_party: yes\n", "third_party:", "attesters[1].third_party: "),
     ONE("    profiles: [dv, organization-validated]\n", "", "id: ec",
         "issuers[0]: the key 'profiles' is missing"),
     ONE("[dv, organization", "[domain-validated, dv, organization",
@@ -425,7 +450,8 @@ static const struct fault faults[] = {
     ONE("[dv, organization", "[xv, organization",
         "profiles:", "issuers[0].profiles[0]: 'xv' is not a profile; one of domain-validated"),
     ONE("    key: pkcs11:token=t;object=ec", "    token: pkcs11:token=t;object=ec", "token: pkcs11",
-        "issuers[0].token: unknown key; one of id, certificate, key, purposes, algorithms, profiles"),
+        "issuers[0].token: unknown key; one of id, certificate, key, purposes, algorithms, profiles, "
+        "caa_identities"),
 
     ONE("@ed_1@", "@p256_1@",
         "public_key:", "attesters[0].public_key: the key is for ecdsa-p256-sha256, the algorithm is ed25519"),
