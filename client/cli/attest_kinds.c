@@ -27,6 +27,7 @@
     X("dnssec", "STATUS", "secure, insecure, bogus or not_applicable", VALUE, "dnssec", TEXT)                \
     X("contact", "TEXT", "address or number used", VALUE, "contact", TEXT)                                   \
     X("account-uri", "URI", "account URI seen", VALUE, "account_uri", TEXT)                                  \
+    X("issuer-domain", "NAME", "issuer domain name of the persistent record", VALUE, "issuer_domain", TEXT)  \
     X("persist-until", "TIME", "persistUntil of the record", VALUE, "persist_until_unix_s", TIME)            \
     X("inner-method", "METHOD", "ipcv_reverse_lookup: method used on the name", VALUE, "inner_method", TEXT) \
     X("record-sha256", "HEX", "digest of the validation system's record", VALUE, "record_sha256", TEXT)

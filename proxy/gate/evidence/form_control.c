@@ -180,11 +180,17 @@ void cs_form_domain_control(struct cs_form *f, const Countersign__V1__DomainCont
     cs_need(f, (traits & (CONTACTS | MAY_CONTACT)) != 0 || m->contact.len == 0,
             "domain_control.contact: absent, for a method without e-mail or telephone");
     cs_need(f, m->contact.len <= 320, "domain_control.contact: at most 320 octets");
-    cs_need(f, (traits & PERSISTS) == 0 || m->account_uri.len != 0,
+    bool persists =
+        (traits & PERSISTS) != 0 || ((traits & BY_NAME) != 0 && (traits_of(m->inner_method) & PERSISTS) != 0);
+    cs_need(f, !persists || m->account_uri.len != 0,
             "domain_control.account_uri: the account named by the persistent record");
     cs_need(f, m->account_uri.len == 0 || cs_is_word(m->account_uri, 512),
             "domain_control.account_uri: at most 512 octets, visible ASCII");
-    cs_need(f, (traits & PERSISTS) != 0 || m->persist_until_unix_s == 0,
+    cs_need(f, persists == (m->issuer_domain.len != 0),
+            "domain_control.issuer_domain: the issuer domain of the persistent record, only with one");
+    cs_need(f, m->issuer_domain.len == 0 || cs_is_name(m->issuer_domain),
+            "domain_control.issuer_domain: a lower-case name, without a dot at the end");
+    cs_need(f, persists || m->persist_until_unix_s == 0,
             "domain_control.persist_until_unix_s: absent, for a method without a persistent record");
     cs_need(f, m->persist_until_unix_s == 0 || m->persist_until_unix_s >= m->observed_at_unix_s,
             "domain_control.persist_until_unix_s: not before observed_at");

@@ -274,7 +274,9 @@ static void as_ip(struct cs_arena *a, Countersign__V1__DomainControl *d, int met
 
 static void as_persistent(Countersign__V1__DomainControl *d)
 {
+    static uint8_t issuer_domain[] = { 'c', 'a', '.', 'e' };
     d->method = METHOD(DCV_DNS_PERSIST_01);
+    d->issuer_domain = (ProtobufCBinaryData){ sizeof issuer_domain, issuer_domain };
     d->challenge->kind = COUNTERSIGN__V1__CHALLENGE_KIND__CHALLENGE_KIND_NONE;
     d->challenge->sha256.len = 0;
     d->challenge->created_at_unix_s = 0;
@@ -334,6 +336,13 @@ static void domain_control_bounds(void **state)
     DBAD("challenge.created_at", as_persistent(D); D->challenge->created_at_unix_s = 1);
     DBAD("challenge.kind: none", D->method = METHOD(DCV_DNS_PERSIST_01));
     DBAD("account_uri", as_persistent(D); D->account_uri.len = 0);
+    DBAD("issuer_domain: the issuer", as_persistent(D); D->issuer_domain.len = 0);
+    DBAD("issuer_domain: a lower-case", as_persistent(D); D->issuer_domain = TEXT("CA.example"));
+    DBAD("issuer_domain: the issuer", D->issuer_domain = TEXT("ca.example"));
+    DGOOD(as_ip(a, D, METHOD(IPCV_REVERSE_LOOKUP)); D->inner_method = METHOD(DCV_DNS_PERSIST_01);
+          D->issuer_domain = TEXT("ca.example"); D->persist_until_unix_s = D->observed_at_unix_s);
+    DBAD("issuer_domain: the issuer", as_ip(a, D, METHOD(IPCV_REVERSE_LOOKUP));
+         D->inner_method = METHOD(DCV_DNS_PERSIST_01));
     DBAD("account_uri", D->account_uri = TEXT("a b"));
     DBAD("account_uri", D->account_uri = FILL('a', 513));
     DGOOD(as_persistent(D); D->persist_until_unix_s = D->observed_at_unix_s);
@@ -373,6 +382,8 @@ static void every_method_has_a_form(void **state)
             if (variant & 8)
                 s->domain_control->inner_method = METHOD(DCV_DNS_CHANGE);
             s->domain_control->method = (Countersign__V1__ValidationMethod)m;
+            if (m != METHOD(DCV_DNS_PERSIST_01) && m != METHOD(IPCV_DNS_PERSIST_01))
+                s->domain_control->issuer_domain.len = 0;
             const char *why;
             bool ok = check(s, &why);
             as_name = as_name || (ok && !(variant & 1));
