@@ -11,7 +11,7 @@
 #include "proto/canonical.h"
 #include "proxy/base/io.h"
 
-enum { EVIDENCE_MAX = 512, REQUEST_ID_MAX_LEN = 64 };
+enum { EVIDENCE_MAX = 1024, REQUEST_ID_MAX_LEN = 64 };
 
 #define REQUEST_OPTIONS                                                                  \
     { "issuer", "ID", "issuer id of the policy", CS_OPT_REQUIRED },                      \

@@ -4,7 +4,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/gate/deposit_key.h"
 
-enum { DEPOSITS_PER_KEY = 32, OBJECTIONS_PER_ORDER = 4 /* one suffices */ };
+enum { DEPOSITS_PER_KEY = 32, OBJECTIONS_PER_ORDER = 4 /* one suffices */, CAA_CHECKS_PER_NAME = 8 };
 
 struct gathering {
     struct cs_gate *gate;
@@ -76,12 +76,42 @@ static int64_t time_to_judge_at(struct cs_arena *arena, struct cs_span envelope,
     return last < now_unix_s ? last : now_unix_s;
 }
 
+static bool same_check(const Countersign__V1__CaaCheck *a, const Countersign__V1__CaaCheck *b)
+{
+    bool same = a->tag == b->tag && a->n_methods == b->n_methods &&
+                cs_span_eq(cs_proto_span(a->account_uri), cs_proto_span(b->account_uri));
+    for (size_t i = 0; same && i < a->n_methods; i++)
+        same = a->methods[i] == b->methods[i];
+    return same;
+}
+
+/* CAA is checked again and again; of equal questions about a name only the newest answer counts, and
+ * keeping one leaves room for the evidence of the other names. Looks at the check behind the last one:
+ * true when it took the place of an older one, from first on, or is the older one itself. */
+static bool replaces_or_is_replaced(struct cs_facts *f, uint32_t first)
+{
+    const struct cs_evidence *e = &f->evidence[f->n_evidence];
+    for (uint32_t i = first; i < f->n_evidence; i++) {
+        const Countersign__V1__CaaCheck *old = f->evidence[i].statement->caa_check;
+        const Countersign__V1__CaaCheck *new = e->statement->caa_check;
+        if (!same_check(old, new))
+            continue;
+        if (new->checked_at_unix_s > old->checked_at_unix_s)
+            f->evidence[i] = *e;
+        return true;
+    }
+    return false;
+}
+
 /* Deposits were verified when they came, but the policy may have changed since: they are admitted
  * anew (the cache makes that cheap), and those that no longer count are left out silently. */
 static CS_RESULT gather_deposits(struct gathering *w, enum cs_deposit_tag tag, struct cs_span account,
                                  struct cs_span value)
 {
-    uint32_t max = tag == CS_DEPOSIT_OBJECTION ? OBJECTIONS_PER_ORDER : DEPOSITS_PER_KEY;
+    uint32_t max = tag == CS_DEPOSIT_OBJECTION ? OBJECTIONS_PER_ORDER
+                   : tag == CS_DEPOSIT_CAA     ? CAA_CHECKS_PER_NAME
+                                               : DEPOSITS_PER_KEY;
+    uint32_t first = w->c->facts.n_evidence;
     struct cs_arena *arena = w->call->arena;
     struct cs_facts *f = &w->c->facts;
     struct cs_deposit_key key;
@@ -108,12 +138,14 @@ static CS_RESULT gather_deposits(struct gathering *w, enum cs_deposit_tag tag, s
         if (!admitted)
             continue;
         e->deposited = true;
-        f->n_evidence++;
+        if (tag != CS_DEPOSIT_CAA || !replaces_or_is_replaced(f, first))
+            f->n_evidence++;
     }
     return CS_OK;
 }
 
-/* Walks a name and its parents down to two labels: evidence for a parent may cover child names. */
+/* Evidence of control for a name or, down to two labels, for a parent, which may cover child names; and
+ * the CAA checks of the name itself. */
 static CS_RESULT gather_domain(struct gathering *w, struct cs_span account, struct cs_span name)
 {
     if (name.len > 2 && name.at[0] == '*' && name.at[1] == '.')
@@ -125,6 +157,8 @@ static CS_RESULT gather_domain(struct gathering *w, struct cs_span account, stru
         if (lower[i] >= 'A' && lower[i] <= 'Z')
             lower[i] = (uint8_t)(lower[i] + ('a' - 'A'));
     struct cs_span left = cs_span_of(lower, name.len);
+    if (name.len <= 253)
+        CS_TRY(gather_deposits(w, CS_DEPOSIT_CAA, account, left));
     while (left.len != 0 && left.len <= 253) {
         CS_TRY(gather_deposits(w, CS_DEPOSIT_DOMAIN, account, left));
         const uint8_t *dot = memchr(left.at, '.', left.len);
@@ -172,6 +206,35 @@ static CS_RESULT gather_uses(struct gathering *w)
                                    cs_proto_span(s->order->order_id), &use));
         use_fact(&use, &f->order[i].use);
     }
+    return CS_OK;
+}
+
+/* A token is spent for a statement when the ledger, or evidence before it, bound it to something else. */
+static CS_RESULT gather_tokens(struct gathering *w)
+{
+    struct cs_facts *f = &w->c->facts;
+    struct cs_arena *arena = w->call->arena;
+    struct cs_sha256 *token = cs_arena_get(arena, (f->n_evidence + 1) * 2 * sizeof *token);
+    bool *spent = cs_arena_get(arena, (f->n_evidence + 1) * sizeof *spent);
+    if (token == NULL || spent == NULL)
+        return CS_ERR(NO_MEMORY);
+    struct cs_sha256 *bound = token + f->n_evidence + 1;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < f->n_evidence; i++) {
+        spent[i] = false;
+        if (!cs_token_of(&f->evidence[i], &token[n], &bound[n]))
+            continue;
+        bool known;
+        struct cs_sha256 earlier;
+        CS_TRY(cs_ledger_token_get(w->gate->ledger, &token[n], &known, &earlier));
+        spent[i] = known && memcmp(&earlier, &bound[n], sizeof earlier) != 0;
+        for (uint32_t k = 0; k < n && !known; k++)
+            if (memcmp(&token[k], &token[n], sizeof *token) == 0 &&
+                memcmp(&bound[k], &bound[n], sizeof *bound) != 0)
+                spent[i] = true;
+        n++;
+    }
+    f->token_spent = spent;
     return CS_OK;
 }
 
@@ -262,6 +325,7 @@ CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const 
     CS_TRY(gather_inline(&w, ask));
     CS_TRY(gather_stored(&w, ask));
     CS_TRY(gather_uses(&w));
+    CS_TRY(gather_tokens(&w));
     uint32_t order;
     CS_TRY(cs_judge(f, &out->verdict, &order));
     if (order != UINT32_MAX)

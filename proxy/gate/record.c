@@ -6,7 +6,10 @@
 enum {
     RECORDED_TEXT_MAX = 300,          /* of one text of a recorded reason */
     RECORDED_REASONS_LEN = 32 * 1024, /* all reasons of a refusal entry */
-    RECORDED_EVIDENCE_MAX = 512,
+    /* digests: of all evidence of a refusal, beside its reasons; of what an intent relies on, a validation
+     * and a CAA check for each name at most */
+    REFUSAL_EVIDENCE_MAX = 512,
+    INTENT_EVIDENCE_MAX = CS_FACTS_EVIDENCE_MAX,
 };
 
 CS_RESULT cs_report_caller(const struct cs_call *call, Countersign__Ledger__V1__Caller **out)
@@ -56,14 +59,14 @@ static CS_RESULT put_reasons(const struct cs_verdict *v, struct cs_arena *arena,
     return CS_OK;
 }
 
-static CS_RESULT put_digests(const struct cs_facts *f, const bool *chosen, struct cs_arena *arena,
-                             size_t *out_n, ProtobufCBinaryData **out)
+static CS_RESULT put_digests(const struct cs_facts *f, const bool *chosen, uint32_t max,
+                             struct cs_arena *arena, size_t *out_n, ProtobufCBinaryData **out)
 {
     ProtobufCBinaryData *rows = cs_arena_get(arena, f->n_evidence * sizeof *rows);
     if (rows == NULL)
         return CS_ERR(NO_MEMORY);
     size_t n = 0;
-    for (uint32_t i = 0; i < f->n_evidence && n < RECORDED_EVIDENCE_MAX; i++)
+    for (uint32_t i = 0; i < f->n_evidence && n < max; i++)
         if (chosen == NULL || chosen[i])
             rows[n++] = cs_proto_bytes(cs_sha256_span(&f->evidence[i].digest));
     *out_n = n;
@@ -104,7 +107,8 @@ CS_RESULT cs_report_refusal_entry(const struct cs_call *call, const struct cs_po
     m->grpc_status = status;
     CS_TRY(put_reasons(v, arena, m));
     if (c != NULL) {
-        CS_TRY(put_digests(&c->facts, NULL, arena, &m->n_evidence_sha256s, &m->evidence_sha256s));
+        CS_TRY(put_digests(&c->facts, NULL, REFUSAL_EVIDENCE_MAX, arena, &m->n_evidence_sha256s,
+                           &m->evidence_sha256s));
         if (c->order != NULL) {
             m->account = c->order->header->account;
             m->order_id = c->order->order->order_id;
@@ -170,7 +174,7 @@ CS_RESULT cs_report_intent_entry(const struct cs_call *call, const struct cs_jud
             relied_on[i] = true;
         n_relied_on += relied_on[i];
     }
-    if (n_relied_on > RECORDED_EVIDENCE_MAX)
+    if (n_relied_on > INTENT_EVIDENCE_MAX)
         return CS_ERR(LIMIT);
     countersign__ledger__v1__intent__init(m);
     CS_TRY(cs_report_caller(call, &m->caller));
@@ -183,7 +187,8 @@ CS_RESULT cs_report_intent_entry(const struct cs_call *call, const struct cs_jud
     m->policy_sha256 = cs_proto_bytes(cs_sha256_span(&f->policy->digest));
     m->account = c->order->header->account;
     m->order_id = c->order->order->order_id;
-    CS_TRY(put_digests(f, relied_on, arena, &m->n_evidence_sha256s, &m->evidence_sha256s));
+    CS_TRY(
+        put_digests(f, relied_on, INTENT_EVIDENCE_MAX, arena, &m->n_evidence_sha256s, &m->evidence_sha256s));
     CS_TRY(put_covers(c, relied_on, arena, m));
     m->pair_sha256 = cs_proto_bytes(cs_sha256_span(&f->pair_sha256));
     e->body_case = COUNTERSIGN__LEDGER__V1__ENTRY__BODY_INTENT;

@@ -5,7 +5,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/gate/report.h"
 
-enum { REQUEST_ID_MIN_LEN = 16, REQUEST_ID_MAX_LEN = 64, EVIDENCE_MAX = 512 };
+enum { REQUEST_ID_MIN_LEN = 16, REQUEST_ID_MAX_LEN = 64, EVIDENCE_MAX = CS_FACTS_EVIDENCE_MAX };
 
 /* One request while it is answered. */
 struct asking {
@@ -53,7 +53,7 @@ static const char *bad_field(const struct asking *a, bool needs_request_id, cons
     }
     if (a->ask.n_evidence > EVIDENCE_MAX) {
         *found = cs_arena_printf(arena, "%zu envelopes", a->ask.n_evidence);
-        *needed = "at most 512 envelopes";
+        *needed = "at most 1024 envelopes";
         return "evidence";
     }
     if (a->ask.order_id.len > CS_ORDER_ID_MAX_LEN) {
@@ -119,12 +119,18 @@ static CS_RESULT repeat(struct asking *a, bool *out_done)
     return CS_OK;
 }
 
-/* Keeps the inline envelopes the intent names, so that the record can be read for ever. */
+/* Keeps the inline envelopes the intent names, so that the record can be read for ever, and spends the
+ * one-time tokens of all it relies on. */
 static CS_RESULT keep_evidence(struct cs_gate *g, const struct cs_facts *f, const bool *relied_on)
 {
     for (uint32_t i = 0; i < f->n_evidence; i++) {
         const struct cs_evidence *e = &f->evidence[i];
-        if (!relied_on[i] || e->deposited)
+        struct cs_sha256 token, bound;
+        if (!relied_on[i])
+            continue;
+        if (cs_token_of(e, &token, &bound))
+            CS_TRY(cs_ledger_token_put(g->ledger, &token, &bound));
+        if (e->deposited)
             continue;
         CS_TRY(cs_ledger_evidence_put(g->ledger, &e->digest, e->envelope));
         CS_TRY(cs_ledger_statement_put(g->ledger, cs_proto_span(e->statement->header->statement_id),

@@ -48,6 +48,7 @@ LISTS = """lists:
   compromised_keys:
     accept_missing: The test CA has had no key reported to it.
 """
+ACCOUNT_URI = b"https://ca.example/acct/1"
 POLICY_OIDS = {
     "dv": "2.23.140.1.2.1", "ov": "2.23.140.1.2.2", "iv": "2.23.140.1.2.3", "ev": "2.23.140.1.1"}
 PROFILES = {
@@ -295,6 +296,9 @@ class House:
             body.ip_address = ip.packed
         else:
             body.domain = name.encode()
+        body.account_uri = ACCOUNT_URI
+        if method == "dcv_constructed_email":
+            body.contact = b"admin@" + name.encode()
         body.perspectives.CopyFrom(perspectives(seen))
         for key, value in over.items():
             setattr(body, key, value)
@@ -302,15 +306,17 @@ class House:
             header=self.header(attester, common_pb2.ROLE_VALIDATION_SYSTEM, account), domain_control=body)
         return self.attesters[attester].envelope(statement) if envelope else statement
 
-    def caa(self, name, account=b"acct-1", age_s=600, attester="dcv-1", method="dcv_dns_change", envelope=True, **over):
-        """name as in the SAN: a wildcard is checked for issuewild."""
+    def caa(self, name, account=b"acct-1", age_s=600, attester="dcv-1", methods=None, envelope=True, **over):
+        """name as in the SAN: a wildcard is checked for issuewild; methods: all for names unless given."""
         seen = int(time.time()) - age_s
         wild = name.startswith("*.")
         body = caa_check_pb2.CaaCheck(
             domain=name[2:].encode() if wild else name.encode(),
             tag=caa_check_pb2.CAA_TAG_ISSUEWILD if wild else caa_check_pb2.CAA_TAG_ISSUE,
             result=caa_check_pb2.CAA_RESULT_PERMITTED, checked_at_unix_s=seen, ttl_s=3600,
-            methods=[common_pb2.ValidationMethod.Value("VALIDATION_METHOD_" + method.upper())],
+            account_uri=ACCOUNT_URI,
+            methods=[common_pb2.ValidationMethod.Value("VALIDATION_METHOD_" + m.upper())
+                     for m in methods or self.METHODS if m.startswith("dcv_")],
             perspectives=perspectives(seen), dnssec=common_pb2.DNSSEC_STATUS_INSECURE,
             record_sha256=hashlib.sha256(secrets.token_bytes(16)).digest())
         for key, value in over.items():

@@ -132,6 +132,7 @@ CS_RESULT cs_control_index_new(struct cs_case *c, struct cs_control_index **out)
 /* One search: the best control so far that fails something. */
 struct search {
     const struct cs_control_index *x;
+    const struct cs_control_filter *filter; /* NULL: any control will do */
     const struct cs_control *nearest;
     struct cs_reach nearest_reach;
     int n_failing;
@@ -158,9 +159,10 @@ static const struct cs_control *search_chain(struct search *s, enum entry_kind k
             continue;
         max--;
         const char *flaw = cs_reach_flaw(e->control, reach);
-        if (e->control->fails == 0 && flaw == NULL)
+        if (e->control->fails != 0 || flaw != NULL)
+            keep_nearest(s, e->control, reach, flaw);
+        else if (s->filter == NULL || s->filter->accepts(s->filter->ctx, e->control))
             return e->control;
-        keep_nearest(s, e->control, reach, flaw);
     }
     return NULL;
 }
@@ -197,11 +199,11 @@ static const struct cs_control *search_name(struct search *s, struct cs_span nam
 }
 
 const struct cs_control *cs_control_find(const struct cs_case *c, const struct cs_control_index *x,
-                                         const struct cs_san *name, const struct cs_control **nearest,
-                                         struct cs_reach *reach)
+                                         const struct cs_san *name, const struct cs_control_filter *filter,
+                                         const struct cs_control **nearest, struct cs_reach *reach)
 {
     (void)c;
-    struct search s = { .x = x };
+    struct search s = { .x = x, .filter = filter };
     const struct cs_control *best = NULL;
     if (name->tag == CS_SAN_DNS) {
         best = search_name(&s, name->value);

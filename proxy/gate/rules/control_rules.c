@@ -6,18 +6,18 @@
 
 #include "proxy/policy/names.h"
 
-static bool is_ip(const struct cs_control *k)
+bool cs_control_is_ip(const struct cs_control *k)
 {
     return k->said->subject_case == COUNTERSIGN__V1__DOMAIN_CONTROL__SUBJECT_IP_ADDRESS;
 }
 
 static const char *show_subject(const struct cs_case *c, const struct cs_control *k)
 {
-    return is_ip(k) ? cs_show_ip(c->arena, cs_bytes(k->said->ip_address))
-                    : cs_show_dns(c->arena, cs_bytes(k->said->domain));
+    return cs_control_is_ip(k) ? cs_show_ip(c->arena, cs_bytes(k->said->ip_address))
+                               : cs_show_dns(c->arena, cs_bytes(k->said->domain));
 }
 
-static const char *show_control(const struct cs_case *c, const struct cs_control *k)
+const char *cs_show_control(const struct cs_case *c, const struct cs_control *k)
 {
     return cs_arena_printf(c->arena, "%s for %s by %s", k->evidence->label, show_subject(c, k),
                            cs_method_name((int)k->said->method));
@@ -37,7 +37,7 @@ static void say_account(struct cs_case *c, const struct cs_control *k, const str
 {
     (void)reach;
     (void)cs_refuse(c, subject,
-                    cs_arena_printf(c->arena, "%s is of account %s", show_control(c, k),
+                    cs_arena_printf(c->arena, "%s is of account %s", cs_show_control(c, k),
                                     cs_show_text(c->arena, cs_evidence_account(k->evidence))),
                     "evidence of account %s, which ordered", cs_show_text(c->arena, c->account));
 }
@@ -53,7 +53,7 @@ static bool method_is_allowed_today(const struct cs_case *c, const struct cs_con
                                     const struct cs_reach *reach)
 {
     (void)reach;
-    if (!row_is_open(c, k->row) || k->row->for_ip != is_ip(k))
+    if (!row_is_open(c, k->row) || k->row->for_ip != cs_control_is_ip(k))
         return false;
     if (k->row->method != COUNTERSIGN__V1__VALIDATION_METHOD__VALIDATION_METHOD_IPCV_REVERSE_LOOKUP)
         return true;
@@ -73,9 +73,9 @@ static void say_method(struct cs_case *c, const struct cs_control *k, const stru
     else if (!row_is_open(c, k->row))
         why = cs_arena_printf(c->arena, "the method of BR %s is refused since %s", k->row->section,
                               cs_show_time(c->arena, k->row->until_unix_s));
-    else if (k->row->for_ip != is_ip(k))
+    else if (k->row->for_ip != cs_control_is_ip(k))
         why = k->row->for_ip ? "the method validates IP addresses only" : "the method validates domains only";
-    (void)cs_refuse(c, subject, cs_arena_printf(c->arena, "%s: %s", show_control(c, k), why),
+    (void)cs_refuse(c, subject, cs_arena_printf(c->arena, "%s: %s", cs_show_control(c, k), why),
                     "a validation by a method that is allowed at %s",
                     cs_show_time(c->arena, c->f->now_unix_s));
 }
@@ -105,12 +105,12 @@ static void say_age(struct cs_case *c, const struct cs_control *k, const struct 
     if (age <= k->limit_s) {
         (void)cs_refuse(c, subject,
                         cs_arena_printf(c->arena, "%s tells of %s, which is still to come",
-                                        show_control(c, k), cs_show_time(c->arena, latest_of(k->said))),
+                                        cs_show_control(c, k), cs_show_time(c->arena, latest_of(k->said))),
                         "work done before now, %s", cs_show_time(c->arena, c->f->now_unix_s));
         return;
     }
     (void)cs_refuse(c, subject,
-                    cs_arena_printf(c->arena, "%s rests on data of %s, %s old", show_control(c, k),
+                    cs_arena_printf(c->arena, "%s rests on data of %s, %s old", cs_show_control(c, k),
                                     cs_show_time(c->arena, k->earliest_unix_s),
                                     cs_show_duration(c->arena, age)),
                     "at most %s old: begun at %s or later", cs_show_duration(c->arena, k->limit_s),
@@ -131,7 +131,7 @@ static void say_expired(struct cs_case *c, const struct cs_control *k, const str
 {
     (void)reach;
     (void)cs_refuse(c, subject,
-                    cs_arena_printf(c->arena, "%s expired at %s", show_control(c, k),
+                    cs_arena_printf(c->arena, "%s expired at %s", cs_show_control(c, k),
                                     cs_show_time(c->arena,
                                                  k->evidence->statement->header->expires_at_unix_s)),
                     "evidence that is live at %s", cs_show_time(c->arena, c->f->now_unix_s));
@@ -144,7 +144,7 @@ static const char *derivation_flaw(const struct cs_control *k)
 {
     const Countersign__V1__DomainControl *d = k->said;
     const Countersign__V1__Derivation *v = d->derivation;
-    if (is_ip(k))
+    if (cs_control_is_ip(k))
         return v == NULL ? NULL : "a derivation stands beside an IP address";
     struct cs_span adn = cs_bytes(d->domain);
     if (cs_dns_labels(adn) < 2 || cs_dns_is_wildcard(adn))
@@ -181,8 +181,8 @@ const char *cs_reach_flaw(const struct cs_control *k, const struct cs_reach *rea
     if (k->derivation_flaw != NULL)
         return k->derivation_flaw;
     if (reach->ip)
-        return is_ip(k) && reach->exact ? NULL : "it is for another address";
-    if (is_ip(k) || (!reach->exact && !reach->below))
+        return cs_control_is_ip(k) && reach->exact ? NULL : "it is for another address";
+    if (cs_control_is_ip(k) || (!reach->exact && !reach->below))
         return "the name is neither that domain nor below it";
     bool wildcard = cs_dns_is_wildcard(reach->name);
     bool namespace_wide = k->said->scope == COUNTERSIGN__V1__DOMAIN_SCOPE__DOMAIN_SCOPE_NAMESPACE;
@@ -212,7 +212,7 @@ static void say_derivation(struct cs_case *c, const struct cs_control *k, const 
                            const char *subject)
 {
     (void)cs_refuse(c, subject,
-                    cs_arena_printf(c->arena, "%s: %s", show_control(c, k), cs_reach_flaw(k, reach)),
+                    cs_arena_printf(c->arena, "%s: %s", cs_show_control(c, k), cs_reach_flaw(k, reach)),
                     "control of %s itself, or of a domain above it by a method and scope that reach it",
                     subject);
 }
@@ -222,6 +222,13 @@ static const struct cs_control_row rows[] = {
     { CS_RULE_V05, CS_IN_TBS | CS_IN_EVIDENCE, adn_follows_from_the_name, say_derivation },
     { CS_RULE_V02, CS_IN_EVIDENCE | CS_IN_CLOCK, method_is_allowed_today, say_method },
     { CS_RULE_V03, CS_IN_EVIDENCE | CS_IN_CLOCK | CS_IN_POLICY, evidence_is_young_enough, say_age },
+    { CS_RULE_V04, CS_IN_EVIDENCE | CS_IN_ISSUER | CS_IN_POLICY | CS_IN_LEDGER, cs_value_was_fresh_and_unused,
+      cs_say_value },
+    { CS_RULE_V05, CS_IN_EVIDENCE, cs_mailbox_is_of_the_domain, cs_say_mailbox },
+    { CS_RULE_V07, CS_IN_EVIDENCE, cs_perspectives_suffice, cs_say_perspectives },
+    { CS_RULE_V08, CS_IN_EVIDENCE, cs_perspectives_are_given, cs_say_no_perspectives },
+    { CS_RULE_V09, CS_IN_EVIDENCE, cs_dnssec_was_validated, cs_say_dnssec },
+    { CS_RULE_V10, CS_IN_EVIDENCE | CS_IN_POLICY, cs_attester_is_the_ca, cs_say_third_party },
     { CS_RULE_E05, CS_IN_EVIDENCE | CS_IN_CLOCK, evidence_is_live, say_expired },
 };
 
@@ -249,10 +256,16 @@ void cs_control_fill(const struct cs_case *c, uint32_t evidence, struct cs_contr
     const struct cs_method_row *inner = cs_method_row((int)d->inner_method);
     if (own_max_s == 0 && inner != NULL)
         own_max_s = inner->max_age_s; /* a reverse lookup is as good as the method behind it */
+    bool by_name = d->method == COUNTERSIGN__V1__VALIDATION_METHOD__VALIDATION_METHOD_IPCV_REVERSE_LOOKUP;
+    k.work = by_name ? inner : k.row;
     k.earliest_unix_s =
         smaller(smaller(d->initiated_at_unix_s, d->oldest_data_at_unix_s), d->observed_at_unix_s);
     k.limit_s = cs_age_limit_s(c->f, CS_AGE_DOMAIN, own_max_s);
     k.derivation_flaw = derivation_flaw(&k);
+    k.needs_mpic =
+        k.row != NULL && k.row->mpic && (cs_control_is_ip(&k) || !cs_dns_is_onion(cs_bytes(d->domain)));
+    if (k.needs_mpic && d->perspectives != NULL)
+        cs_mpic_recount(d->perspectives, k.earliest_unix_s, d->observed_at_unix_s, &k.mpic);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         k.fails |= rows[i].holds(c, &k, NULL) ? 0 : 1u << i;
     if (k.fails == 0) {

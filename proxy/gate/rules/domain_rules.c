@@ -37,18 +37,14 @@ static void say_why_not(struct cs_case *c, const struct cs_control *k, const str
 bool cs_names_are_covered(struct cs_case *c)
 {
     const struct cs_tbs *t = c->f->tbs;
-    struct cs_control_index *x = NULL;
-    if (!cs_ok(cs_control_index_new(c, &x))) {
-        c->no_memory = true;
+    const struct cs_name_case *names = cs_name_cases(c);
+    if (names == NULL)
         return false;
-    }
     bool ok = true;
     for (uint32_t i = 0; i < t->n_names; i++) {
-        const struct cs_control *nearest;
-        struct cs_reach reach;
-        const struct cs_control *k = cs_control_find(c, x, &t->name[i], &nearest, &reach);
-        if (k != NULL) {
-            cover_name(c, i, k);
+        const struct cs_control *nearest = names[i].nearest_control;
+        if (names[i].control != NULL) {
+            cover_name(c, i, names[i].control);
             continue;
         }
         const char *subject = cs_show_san(c, i);
@@ -61,7 +57,7 @@ bool cs_names_are_covered(struct cs_case *c)
                                        : "no domain or IP evidence for it",
                        "a live DomainControl statement of %s that covers %s", account, subject);
         if (nearest != NULL)
-            say_why_not(c, nearest, &reach, subject);
+            say_why_not(c, nearest, &names[i].reach, subject);
     }
     return ok;
 }

@@ -7,6 +7,9 @@
 
 /* One row a rule (B06, T12 and T17 have two halves). V02, V03, V05, V06 are rows of control_rules.c, judged
  * with V01; O02 is judged with O01, for the statement that fits; X01 is judged last. */
+/* One row a rule (B06 and T12 have two halves). V02 to V10 are rows of control_rules.c, judged with
+ * V01; C02 to C04 are rows of caa_rules.c, judged with C01; O02 is judged with O01, for the statement that
+ * fits; X01 is judged last. */
 static const struct cs_rule_row rows[] = {
     { CS_RULE_N02, CS_STAGE_REQUEST, CS_IN_CLIENT | CS_IN_ISSUER, cs_client_may_use_issuer },
     { CS_RULE_T01, CS_STAGE_REQUEST, CS_IN_TBS, cs_version_is_3_without_unique_ids },
@@ -41,10 +44,14 @@ static const struct cs_rule_row rows[] = {
     { CS_RULE_B07, CS_STAGE_ORDER, CS_IN_EVIDENCE, cs_possession_was_proven },
     { CS_RULE_A01, CS_STAGE_ORDER, CS_IN_EVIDENCE, cs_nobody_objects_to_the_order },
 
-    { CS_RULE_V01, CS_STAGE_ACCOUNT, CS_IN_TBS | CS_IN_EVIDENCE | CS_IN_CLOCK | CS_IN_POLICY,
+    { CS_RULE_V01, CS_STAGE_ACCOUNT,
+      CS_IN_TBS | CS_IN_EVIDENCE | CS_IN_CLOCK | CS_IN_POLICY | CS_IN_ISSUER | CS_IN_LEDGER,
       cs_names_are_covered },
     { CS_RULE_O01, CS_STAGE_ACCOUNT, CS_IN_TBS | CS_IN_EVIDENCE | CS_IN_CLOCK | CS_IN_POLICY,
       cs_subject_is_attested },
+    { CS_RULE_C01, CS_STAGE_ACCOUNT,
+      CS_IN_TBS | CS_IN_EVIDENCE | CS_IN_CLOCK | CS_IN_POLICY | CS_IN_ISSUER | CS_IN_LEDGER,
+      cs_names_are_caa_checked },
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
@@ -125,6 +132,7 @@ static void judge_candidate(struct cs_case *c, struct candidate *k, bool with_ac
             cover_key(c);
     }
     if (!k->complete && (k->fits || with_account)) {
+        c->names = NULL;
         judge_rows(c, CS_STAGE_ACCOUNT);
         k->complete = true;
     }
@@ -175,8 +183,9 @@ static void merge(struct cs_verdict *to, const struct cs_verdict *from)
 
 static bool lacks_evidence(const struct cs_verdict *v)
 {
-    static const enum cs_rule evidence_rules[] = { CS_RULE_B01, CS_RULE_V01, CS_RULE_V02, CS_RULE_V03,
-                                                   CS_RULE_V05, CS_RULE_V06, CS_RULE_O01, CS_RULE_O02 };
+    /* what is wrong with domain evidence comes with V01, what is wrong with CAA checks with C01 */
+    static const enum cs_rule evidence_rules[] = { CS_RULE_B01, CS_RULE_V01, CS_RULE_C01, CS_RULE_O01,
+                                                   CS_RULE_O02 };
     for (size_t i = 0; i < sizeof evidence_rules / sizeof *evidence_rules; i++)
         if (cs_verdict_has(v, evidence_rules[i]))
             return true;

@@ -61,7 +61,10 @@ struct cs_facts {
     const bool *token_spent;
 
     struct cs_use_fact serial_use; /* of (issuer, serial) */
-    bool ledger_ready;             /* the ledger takes entries and the clock is not behind it */
+    /* The TBS is the final certificate of a precertificate whose CAA was checked when it was signed, and
+     * which is known to be in at least two public logs (BR 4.2.2.1). */
+    bool caa_exempt_by_logged_precertificate;
+    bool ledger_ready; /* the ledger takes entries and the clock is not behind it */
 };
 
 /* cs_facts_of_tbs fills what follows from the TBS and f->lists alone (spki, key lists, digests, kind). */
@@ -82,6 +85,14 @@ void cs_facts_find_orders(struct cs_facts *f);
  * are over the age limit of that day, or its method is refused from then on.
  */
 CS_RESULT cs_judge(const struct cs_facts *f, struct cs_verdict *v, uint32_t *out_order);
+
+/*
+ * cs_token_of is true when a statement rests on something that may be used once: a single-use token, bound
+ * to the statement that used it, or a random value that the method wants unique to each message, bound to
+ * account and contact (one message may speak of several domains). *token is what was used, *bound what for.
+ * The gatherer asks the ledger for every token of f->evidence; whoever signs records those relied on.
+ */
+bool cs_token_of(const struct cs_evidence *e, struct cs_sha256 *token, struct cs_sha256 *bound);
 
 /* ---- data by date, shared with documentation and tools ---- */
 
@@ -105,6 +116,14 @@ struct cs_method_row {
     bool cname;           /* the ADN may be a CNAME target */
     bool onion;
     uint32_t max_age_s; /* below the period's; 0: the period's own */
+    bool mpic;          /* corroborated by remote perspectives, but for .onion names */
+    bool dns;           /* DNS queries are part of it, but for .onion names */
+    bool persists;      /* rests on a lasting record that names account and issuer */
+    /* Random value or token: always, or only when a message was left. Its lifetime; 0: has none. */
+    bool value, value_if_left;
+    uint32_t value_s;
+    bool value_as_reuse;    /* the period's domain_age_s, where that is longer */
+    bool value_per_message; /* a random value stands for one message to one contact */
 };
 const struct cs_method_row *cs_method_row(int method);
 

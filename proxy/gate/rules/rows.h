@@ -6,6 +6,7 @@
 #define CS_GATE_RULES_ROWS_H
 
 #include "proxy/gate/rules/judge.h"
+#include "proxy/gate/rules/mpic.h"
 
 /* Days at which rows of the date tables begin or end, 00:00:00 UTC (BR 1.6.4). */
 #define CS_DAY(n)         (INT64_C(86400) * (n))
@@ -14,8 +15,12 @@
 #define CS_DAY_2019_06_01 CS_DAY(18048)
 #define CS_DAY_2019_08_01 CS_DAY(18109)
 #define CS_DAY_2020_06_01 CS_DAY(18414)
+#define CS_DAY_2025_03_15 CS_DAY(20162)
 #define CS_DAY_2025_07_15 CS_DAY(20284)
+#define CS_DAY_2025_09_15 CS_DAY(20346)
 #define CS_DAY_2026_03_15 CS_DAY(20527)
+#define CS_DAY_2026_06_15 CS_DAY(20619)
+#define CS_DAY_2026_12_15 CS_DAY(20802)
 #define CS_DAY_2027_03_15 CS_DAY(20892)
 #define CS_DAY_2028_03_15 CS_DAY(21258)
 #define CS_DAY_2029_03_15 CS_DAY(21623)
@@ -53,6 +58,7 @@ struct cs_case {
     const struct cs_use_fact *order_use;
     uint32_t order_index; /* into f->evidence */
     struct cs_span account;
+    struct cs_name_case *names; /* of the order in hand, one per name of the TBS; NULL: not looked up yet */
 };
 
 struct cs_rule_row {
@@ -163,6 +169,7 @@ bool cs_possession_was_proven(struct cs_case *c);
 bool cs_nobody_objects_to_the_order(struct cs_case *c);
 
 bool cs_names_are_covered(struct cs_case *c);
+bool cs_names_are_caa_checked(struct cs_case *c);
 bool cs_subject_is_attested(struct cs_case *c);
 
 /* ---- rules on one statement of domain control, judged for every name it could serve ---- */
@@ -179,8 +186,11 @@ struct cs_reach {
 struct cs_control {
     const struct cs_evidence *evidence;
     const Countersign__V1__DomainControl *said;
-    const struct cs_method_row *row; /* NULL for a method without one */
-    uint32_t index;                  /* into f->evidence */
+    const struct cs_method_row *row;  /* NULL for a method without one */
+    const struct cs_method_row *work; /* who did the work: behind a reverse look-up the inner method */
+    uint32_t index;                   /* into f->evidence */
+    bool needs_mpic;
+    struct cs_mpic_count mpic; /* with needs_mpic and perspectives */
     int64_t earliest_unix_s, good_until_unix_s;
     uint32_t limit_s;
     const char *derivation_flaw; /* static; NULL when the derivation replays */
@@ -197,9 +207,18 @@ struct cs_control_row {
                 const char *subject);
 };
 const struct cs_control_row *cs_control_rows(size_t *n);
+/* "evidence[3] for dns:example.com by dcv_dns_change" */
+const char *cs_show_control(const struct cs_case *c, const struct cs_control *k);
+bool cs_control_is_ip(const struct cs_control *k);
 void cs_control_fill(const struct cs_case *c, uint32_t evidence, struct cs_control *out);
 /* Why the ADN does not follow from the name, or NULL. */
 const char *cs_reach_flaw(const struct cs_control *k, const struct cs_reach *reach);
+
+/* Of the controls that cover a name, only those may be taken that a filter accepts. */
+struct cs_control_filter {
+    bool (*accepts)(void *ctx, const struct cs_control *k);
+    void *ctx;
+};
 
 /* Index of the domain control statements of a case, for look-up by name and by its ancestors. */
 struct cs_control_index;
@@ -207,7 +226,75 @@ CS_RESULT cs_control_index_new(struct cs_case *c, struct cs_control_index **out)
 /* The control that covers the name longest, or NULL; then *nearest (may become NULL) and *reach tell
  * which one fails fewest rules, and how it relates to the name. */
 const struct cs_control *cs_control_find(const struct cs_case *c, const struct cs_control_index *x,
-                                         const struct cs_san *name, const struct cs_control **nearest,
-                                         struct cs_reach *reach);
+                                         const struct cs_san *name, const struct cs_control_filter *filter,
+                                         const struct cs_control **nearest, struct cs_reach *reach);
+
+/* ---- V04, V07, V08, V09, V10: control rows that look at what the work rests on ---- */
+
+typedef bool cs_control_holds(const struct cs_case *c, const struct cs_control *k,
+                              const struct cs_reach *reach);
+typedef void cs_control_say(struct cs_case *c, const struct cs_control *k, const struct cs_reach *reach,
+                            const char *subject);
+cs_control_holds cs_value_was_fresh_and_unused, cs_perspectives_suffice, cs_perspectives_are_given,
+    cs_dnssec_was_validated, cs_attester_is_the_ca, cs_mailbox_is_of_the_domain;
+cs_control_say cs_say_value, cs_say_perspectives, cs_say_no_perspectives, cs_say_dnssec, cs_say_third_party,
+    cs_say_mailbox;
+
+/* Attesters of a statement that are delegated third parties: the first one's name, or NULL. */
+const char *cs_third_party_of(const struct cs_case *c, const struct cs_evidence *e);
+/* "2/4 remote perspectives corroborate in 1 region ..." and why that does not do. */
+const char *cs_show_mpic(const struct cs_case *c, const struct cs_mpic_count *n);
+/* "at least 4 remotes, ..." */
+const char *cs_show_mpic_needed(const struct cs_case *c, const struct cs_mpic_count *n);
+
+/* ---- rules on one CAA check, judged for every name it could serve ---- */
+
+/* What a name asks of its check. control: that which covers the name; NULL while none does. */
+struct cs_caa_ask {
+    struct cs_span name; /* as in the SAN */
+    bool wildcard;
+    const struct cs_control *control;
+};
+
+struct cs_caa {
+    const struct cs_evidence *evidence;
+    const Countersign__V1__CaaCheck *said;
+    uint32_t index; /* into f->evidence */
+    int64_t good_until_unix_s;
+    struct cs_mpic_count mpic; /* with perspectives */
+    unsigned fails;            /* bits of the rows that fail whatever the name */
+};
+
+struct cs_caa_row {
+    enum cs_rule rule;
+    unsigned inputs;
+    /* With ask NULL: whatever the name. */
+    bool (*holds)(const struct cs_case *c, const struct cs_caa *a, const struct cs_caa_ask *ask);
+    void (*say)(struct cs_case *c, const struct cs_caa *a, const struct cs_caa_ask *ask, const char *subject);
+};
+const struct cs_caa_row *cs_caa_rows(size_t *n);
+void cs_caa_fill(const struct cs_case *c, uint32_t evidence, struct cs_caa *out);
+/* True when this check takes away what older ones permit: it forbids, for the account, tag, account URI
+ * and method of the ask. It does so however old it is: only a newer check can know better. */
+bool cs_caa_forbids(const struct cs_case *c, const struct cs_caa *a, const struct cs_caa_ask *ask);
+
+/* CAA checks of a case, sorted for look-up by name. */
+struct cs_caa_index;
+CS_RESULT cs_caa_index_new(struct cs_case *c, struct cs_caa_index **out);
+/* The check that permits the ask, the newest first, or NULL; then *nearest (may become NULL) fails fewest
+ * rules. A check that forbids ends the reign of every older one it speaks about. */
+const struct cs_caa *cs_caa_find(const struct cs_case *c, const struct cs_caa_index *x,
+                                 const struct cs_caa_ask *ask, const struct cs_caa **nearest);
+
+/* ---- control and CAA check of each name, chosen so that they agree ---- */
+
+struct cs_name_case {
+    const struct cs_control *control, *nearest_control;
+    struct cs_reach reach; /* of nearest_control */
+    bool needs_caa;
+    const struct cs_caa *caa, *nearest_caa;
+};
+/* cs_name_cases looks all names up once per order; NULL (and c->no_memory) when memory runs out. */
+const struct cs_name_case *cs_name_cases(struct cs_case *c);
 
 #endif

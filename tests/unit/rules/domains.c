@@ -198,7 +198,8 @@ void age_table(void **state)
     }
     /* The earliest of the three times counts, whichever it is. */
     for (int k = 0; k < 3; k++) {
-        control_t *d = pair("example.com", "example.com", METHOD(DCV_DNS_CHANGE), SCOPE(EXACT));
+        /* a method without value and perspectives: only these three times */
+        control_t *d = pair("example.com", "example.com", METHOD(DCV_REGISTRAR_DOMAIN_CONTACT), SCOPE(EXACT));
         int64_t *times[] = { &d->initiated_at_unix_s, &d->oldest_data_at_unix_s, &d->observed_at_unix_s };
         *times[k] = HOUSE_NOW - 200 * DAY;
         check(CS_RULE_V03, "earliest at the limit", true, NULL);
@@ -340,7 +341,7 @@ void cover_map(void **state)
     H->evidence[1].statement->header->expires_at_unix_s = INT64_MAX;
     house_age(d, HOUSE_NOW - 10 * DAY);
     assert_true(house_judge(H));
-    assert_int_equal(H->verdict.n_covers, 2);
+    assert_int_equal(H->verdict.n_covers, 3);
     const struct cs_cover *key = &H->verdict.cover[0], *name = &H->verdict.cover[1];
     assert_int_equal(key->part, COUNTERSIGN__LEDGER__V1__COVER_PART__COVER_PART_KEY);
     assert_string_equal(key->subject, "key");
@@ -352,6 +353,13 @@ void cover_map(void **state)
     assert_int_equal(name->evidence, 1);
     assert_int_equal(name->method, METHOD(DCV_DNS_CHANGE));
     assert_int_equal(name->age_s, 10 * DAY);
+    const struct cs_cover *caa = &H->verdict.cover[2];
+    assert_int_equal(caa->part, COUNTERSIGN__LEDGER__V1__COVER_PART__COVER_PART_CAA);
+    assert_string_equal(caa->subject, "caa:www.example.com");
+    assert_int_equal(caa->evidence, 2);
+    assert_int_equal(caa->method, 0);
+    assert_int_equal(caa->age_s, 600);
+    assert_int_equal(caa->good_until_unix_s, HOUSE_NOW - 600 + 8 * 3600 + 1);
     /* 200 days are not to be had: on 2027-03-15 it is 124 days old and over the new limit at once. */
     assert_int_equal(name->good_until_unix_s, CS_DAY_2027_03_15);
     house_age(d, HOUSE_NOW + 60);

@@ -82,6 +82,8 @@ static void fill_issuer(struct cs_issuer *i)
     i->purposes = CS_PURPOSE_LEAF;
     i->algorithms = 1u << CS_ALG_ECDSA_SHA256;
     i->profiles = 0x1e;
+    i->n_caa_identities = 1;
+    i->caa_identity[0] = cs_span_str("ca.example");
 }
 
 void house_init(struct house *h)
@@ -223,6 +225,71 @@ order_t *house_order(struct house *h)
 void house_age(control_t *d, int64_t then_unix_s)
 {
     d->initiated_at_unix_s = d->oldest_data_at_unix_s = d->observed_at_unix_s = then_unix_s;
+    if (d->challenge != NULL)
+        d->challenge->created_at_unix_s = then_unix_s;
+    if (d->perspectives == NULL)
+        return;
+    d->perspectives->primary->observed_at_unix_s = then_unix_s;
+    for (size_t i = 0; i < d->perspectives->n_remotes; i++)
+        d->perspectives->remotes[i]->observed_at_unix_s = then_unix_s;
+}
+
+perspectives_t *house_perspectives(struct house *h, unsigned n_remotes, int64_t at_unix_s)
+{
+    static const struct {
+        const char *id;
+        int rir;
+        int32_t lat, lon;
+    } sites[] = {
+        { "ams", COUNTERSIGN__V1__RIR__RIR_RIPE_NCC, 52370000, 4900000 },
+        { "iad", COUNTERSIGN__V1__RIR__RIR_ARIN, 38900000, -77000000 },
+        { "nrt", COUNTERSIGN__V1__RIR__RIR_APNIC, 35700000, 139700000 },
+        { "gru", COUNTERSIGN__V1__RIR__RIR_LACNIC, -23500000, -46600000 },
+        { "jnb", COUNTERSIGN__V1__RIR__RIR_AFRINIC, -26200000, 28000000 },
+        { "sin", COUNTERSIGN__V1__RIR__RIR_APNIC, 1350000, 103800000 },
+        { "sea", COUNTERSIGN__V1__RIR__RIR_ARIN, 47600000, -122300000 },
+        { "del", COUNTERSIGN__V1__RIR__RIR_APNIC, 28600000, 77200000 },
+        { "syd", COUNTERSIGN__V1__RIR__RIR_APNIC, -33900000, 151200000 },
+    };
+    perspectives_t *p = cs_arena_get(&h->arena, sizeof *p);
+    Countersign__V1__Perspective *row = cs_arena_get(&h->arena, (n_remotes + 1) * sizeof *row);
+    countersign__v1__perspectives__init(p);
+    p->remotes = cs_arena_get(&h->arena, (n_remotes + 1) * sizeof *p->remotes);
+    p->n_remotes = n_remotes;
+    p->attempt = 1;
+    for (unsigned i = 0; i <= n_remotes; i++) {
+        countersign__v1__perspective__init(&row[i]);
+        row[i].id = house_bytes(h, sites[i].id);
+        row[i].rir = (Countersign__V1__Rir)sites[i].rir;
+        row[i].latitude_microdegrees = sites[i].lat;
+        row[i].longitude_microdegrees = sites[i].lon;
+        row[i].passed = true;
+        row[i].observed_at_unix_s = at_unix_s;
+        *(i == 0 ? &p->primary : &p->remotes[i - 1]) = &row[i];
+    }
+    return p;
+}
+
+caa_t *house_caa(struct house *h, const char *name)
+{
+    static const int methods[] = { 4,  7,   12,  13,  14,  16,  17,  18,  19,  20,  21, 22,
+                                   30, 101, 102, 103, 105, 106, 108, 109, 110, 111, 115 };
+    caa_t *m = cs_arena_get(&h->arena, sizeof *m);
+    countersign__v1__caa_check__init(m);
+    bool wild = strncmp(name, "*.", 2) == 0;
+    m->domain = house_bytes(h, wild ? name + 2 : name);
+    m->tag = wild ? TAG(ISSUEWILD) : TAG(ISSUE);
+    m->result = RESULT(PERMITTED);
+    m->checked_at_unix_s = h->facts.now_unix_s - 600;
+    m->account_uri = house_bytes(h, HOUSE_ACCOUNT_URI);
+    m->methods = cs_arena_get(&h->arena, sizeof methods);
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        m->methods[m->n_methods++] = (Countersign__V1__ValidationMethod)methods[i];
+    m->perspectives = house_perspectives(h, 5, m->checked_at_unix_s);
+    m->dnssec = DNSSEC(SECURE);
+    add(h, COUNTERSIGN__V1__STATEMENT__BODY_CAA_CHECK)->caa_check = m;
+    house_last(h)->statement->header->expires_at_unix_s = h->facts.now_unix_s + 86400;
+    return m;
 }
 
 static control_t *new_control(struct house *h, int method)
@@ -231,6 +298,14 @@ static control_t *new_control(struct house *h, int method)
     countersign__v1__domain_control__init(d);
     d->method = (Countersign__V1__ValidationMethod)method;
     d->scope = SCOPE(EXACT);
+    d->challenge = cs_arena_get(&h->arena, sizeof *d->challenge);
+    countersign__v1__challenge__init(d->challenge);
+    d->challenge->kind = CHALLENGE(RANDOM_VALUE);
+    d->challenge->sha256 = house_bytes(h, "0123456789abcdef0123456789abcdef");
+    d->perspectives = house_perspectives(h, 5, 0);
+    d->dnssec = DNSSEC(SECURE);
+    d->account_uri = house_bytes(h, HOUSE_ACCOUNT_URI);
+    d->issuer_domain = house_bytes(h, "ca.example");
     house_age(d, HOUSE_NOW - 86400);
     add(h, COUNTERSIGN__V1__STATEMENT__BODY_DOMAIN_CONTROL)->domain_control = d;
     return d;
@@ -242,6 +317,7 @@ control_t *house_control(struct house *h, const char *domain, int method, int sc
     d->scope = (Countersign__V1__DomainScope)scope;
     d->subject_case = COUNTERSIGN__V1__DOMAIN_CONTROL__SUBJECT_DOMAIN;
     d->domain = house_bytes(h, domain);
+    d->contact = house_bytes(h, cs_arena_printf(&h->arena, "admin@%s", domain));
     return d;
 }
 
@@ -301,11 +377,17 @@ bool house_judge(struct house *h)
 {
     cs_arena_reset(&h->scratch);
     h->verdict = (struct cs_verdict){ .arena = &h->scratch };
+    uint32_t n_evidence = h->facts.n_evidence;
+    if (!h->own_caa)
+        for (uint32_t i = 0; i < h->tbs.n_names; i++)
+            if (h->tbs.name[i].tag == CS_SAN_DNS && h->tbs.name[i].value.len < 254)
+                (void)house_caa(h, cs_arena_copy(&h->arena, h->tbs.name[i].value));
     cs_facts_find_orders(&h->facts);
     for (uint32_t i = 0; i < h->facts.n_orders; i++)
         h->facts.order[i].use = h->order_use;
     if (!cs_ok(cs_judge(&h->facts, &h->verdict, &h->order)))
         abort();
+    h->facts.n_evidence = n_evidence;
     return cs_verdict_admits(&h->verdict);
 }
 

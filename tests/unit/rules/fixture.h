@@ -17,9 +17,24 @@
 #define HOUSE_STOLEN_KEY "stolen key" /* SPKI in the list of compromised keys */
 #define HOUSE_OID_O      "\x55\x04\x0a"
 #define HOUSE_OID_L      "\x55\x04\x07"
+#define HOUSE_NOW         (CS_DAY_2027_03_15 - 114 * 86400) /* 2026-11-21 */
+#define METHOD(id)        COUNTERSIGN__V1__VALIDATION_METHOD__VALIDATION_METHOD_##id
+#define PROFILE(id)       COUNTERSIGN__V1__PROFILE__PROFILE_##id
+#define SCOPE(id)         COUNTERSIGN__V1__DOMAIN_SCOPE__DOMAIN_SCOPE_##id
+#define TAG(id)           COUNTERSIGN__V1__CAA_TAG__CAA_TAG_##id
+#define RESULT(id)        COUNTERSIGN__V1__CAA_RESULT__CAA_RESULT_##id
+#define DNSSEC(id)        COUNTERSIGN__V1__DNSSEC_STATUS__DNSSEC_STATUS_##id
+#define CHALLENGE(id)     COUNTERSIGN__V1__CHALLENGE_KIND__CHALLENGE_KIND_##id
+#define DECISION(id)      COUNTERSIGN__V1__APPROVAL_DECISION__APPROVAL_DECISION_##id
+#define ONION_NAME        "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion"
+#define HOUSE_ACCOUNT_URI "https://ca.example/acct/1"
+#define HOUSE_OID_O       "\x55\x04\x0a"
+#define HOUSE_OID_L       "\x55\x04\x07"
 
 typedef Countersign__V1__Statement statement_t;
 typedef Countersign__V1__DomainControl control_t;
+typedef Countersign__V1__CaaCheck caa_t;
+typedef Countersign__V1__Perspectives perspectives_t;
 typedef Countersign__V1__Order order_t;
 typedef Countersign__V1__OrganizationIdentity identity_t;
 typedef Countersign__V1__Approval approval_t;
@@ -30,7 +45,8 @@ struct house {
     struct cs_policy policy;
     struct cs_tbs tbs;
     struct cs_facts facts;
-    struct cs_evidence evidence[CS_FACTS_EVIDENCE_MAX];
+    struct cs_evidence evidence[CS_FACTS_EVIDENCE_MAX + CS_TBS_NAMES_MAX];
+    bool own_caa; /* the test brings the CAA checks; else house_judge makes one for each name */
     struct cs_use_fact order_use; /* put on every order found */
     struct cs_verdict verdict;    /* of the last judgement */
     uint32_t order;               /* that it rests on */
@@ -59,7 +75,11 @@ approval_t *house_approval(struct house *h, int decision);
 /* The evidence added last. */
 struct cs_evidence *house_last(struct house *h);
 ProtobufCBinaryData house_bytes(struct house *h, const char *text);
-void house_age(control_t *d, int64_t then_unix_s); /* all three times */
+void house_age(control_t *d, int64_t then_unix_s); /* all three times, the challenge and the perspectives */
+/* Six perspectives, each its own region but the last: the primary and n_remotes, which all passed. */
+perspectives_t *house_perspectives(struct house *h, unsigned n_remotes, int64_t at_unix_s);
+/* A permitting check of ten minutes ago, for a name as in the SAN, by all methods for names. */
+caa_t *house_caa(struct house *h, const char *name);
 
 /* www.example.com, its order and a namespace statement for example.com by DNS change. */
 void house_usual(struct house *h);

@@ -28,6 +28,9 @@ static void every_rule_has_both_rows(void **state)
     const struct cs_control_row *controls = cs_control_rows(&n);
     for (size_t i = 0; i < n; i++)
         mine[controls[i].rule] = true;
+    const struct cs_caa_row *checks = cs_caa_rows(&n);
+    for (size_t i = 0; i < n; i++)
+        mine[checks[i].rule] = true;
     for (int r = 0; r < CS_RULE_COUNT; r++)
         for (int ok = 0; ok < 2; ok++)
             if (mine[r] && !seen[r][ok])
@@ -88,6 +91,22 @@ int main(void)
         cmocka_unit_test(age_table),
         cmocka_unit_test(derivation_table),
         cmocka_unit_test(cover_map),
+        cmocka_unit_test(value_table),
+        cmocka_unit_test(persistent_table),
+        cmocka_unit_test(mailbox_table),
+        cmocka_unit_test(tokens_of_statements),
+        cmocka_unit_test(distances),
+        cmocka_unit_test(recount_of_every_subset),
+        cmocka_unit_test(perspective_table),
+        cmocka_unit_test(attester_table),
+        cmocka_unit_test(method_matrix),
+        cmocka_unit_test(dnssec_table),
+        cmocka_unit_test(caa_cover_table),
+        cmocka_unit_test(caa_result_table),
+        cmocka_unit_test(caa_age_table),
+        cmocka_unit_test(caa_tag_table),
+        cmocka_unit_test(caa_perspective_table),
+        cmocka_unit_test(caa_parameter_table),
         cmocka_unit_test(organization_table),
         cmocka_unit_test(identity_age_table),
         cmocka_unit_test(weak_key_table),
