@@ -31,6 +31,7 @@ MODULE = os.environ.get("COUNTERSIGN_PKCS11_MODULE", "/usr/lib/softhsm/libsofths
 from countersign.v1 import (  # noqa: E402
     approval_pb2, caa_check_pb2, common_pb2, domain_control_pb2, envelope_pb2, evidence_service_pb2, lint_pb2,
     order_pb2, organization_identity_pb2, signing_service_pb2, statement_pb2, verdict_pb2)
+from google.protobuf.message import Message  # noqa: E402
 from google.rpc import status_pb2  # noqa: E402
 
 PAYLOAD_TYPE = "application/vnd.countersign.attestation.v1+protobuf"
@@ -300,8 +301,7 @@ class House:
         if method == "dcv_constructed_email":
             body.contact = b"admin@" + name.encode()
         body.perspectives.CopyFrom(perspectives(seen))
-        for key, value in over.items():
-            setattr(body, key, value)
+        put(body, over)
         statement = statement_pb2.Statement(
             header=self.header(attester, common_pb2.ROLE_VALIDATION_SYSTEM, account), domain_control=body)
         return self.attesters[attester].envelope(statement) if envelope else statement
@@ -319,8 +319,7 @@ class House:
                      for m in methods or self.METHODS if m.startswith("dcv_")],
             perspectives=perspectives(seen), dnssec=common_pb2.DNSSEC_STATUS_INSECURE,
             record_sha256=hashlib.sha256(secrets.token_bytes(16)).digest())
-        for key, value in over.items():
-            setattr(body, key, value)
+        put(body, over)
         statement = statement_pb2.Statement(
             header=self.header(attester, common_pb2.ROLE_VALIDATION_SYSTEM, account), caa_check=body)
         return self.attesters[attester].envelope(statement) if envelope else statement
@@ -457,6 +456,19 @@ class Refused(Exception):
 
     def subjects(self, rule):
         return sorted(r.subject for r in self.refusal.reasons if r.rule == rule)
+
+
+def put(body, fields):
+    """Sets fields of a message; None clears one, lists and messages replace what is there."""
+    for key, value in fields.items():
+        if value is None or isinstance(value, (list, Message)):
+            body.ClearField(key)
+        if isinstance(value, list):
+            getattr(body, key).extend(value)
+        elif isinstance(value, Message):
+            getattr(body, key).CopyFrom(value)
+        elif value is not None:
+            setattr(body, key, value)
 
 
 SITES = (("ams", common_pb2.RIR_RIPE_NCC, 52370000, 4900000), ("iad", common_pb2.RIR_ARIN, 38900000, -77000000),

@@ -82,12 +82,25 @@ static void cover_caa(struct cs_case *c, uint32_t i, const struct cs_caa *a)
     cs_verdict_cover(c->v, &cover);
 }
 
+/* Says C01 itself only when no row of the nearest check does. */
 static void say_why_not(struct cs_case *c, const struct cs_caa *a, const struct cs_caa_ask *ask,
                         const char *subject)
 {
     size_t n;
     const struct cs_caa_row *rows = cs_caa_rows(&n);
     enum cs_rule mine = c->rule;
+    bool said = false;
+    for (size_t i = 0; a != NULL && i < n; i++)
+        said = said || (rows[i].rule == mine && !rows[i].holds(c, a, ask));
+    if (!said)
+        (void)cs_refuse(c, subject,
+                        a != NULL ? cs_arena_printf(c->arena, "nothing that counts; %s is nearest",
+                                                    a->evidence->label)
+                                  : "no CAA check of this name",
+                        "a CaaCheck statement of its own, property %s, that permits issuance",
+                        ask->wildcard ? "issuewild" : "issue");
+    if (a == NULL)
+        return;
     for (size_t i = 0; i < n; i++) {
         if (rows[i].holds(c, a, ask))
             continue;
@@ -109,18 +122,10 @@ bool cs_names_are_caa_checked(struct cs_case *c)
             cover_caa(c, i, names[i].caa);
         if (!names[i].needs_caa || names[i].caa != NULL)
             continue;
-        const char *subject = cs_show_san(c, i);
-        const struct cs_caa *nearest = names[i].nearest_caa;
         const struct cs_caa_ask ask = { t->name[i].value, cs_dns_is_wildcard(t->name[i].value),
                                         names[i].control };
-        ok = cs_refuse(c, subject,
-                       nearest != NULL ? cs_arena_printf(c->arena, "nothing that counts; %s is nearest",
-                                                         nearest->evidence->label)
-                                       : "no CAA check of this name",
-                       "a CaaCheck statement of its own, property %s, that permits issuance",
-                       ask.wildcard ? "issuewild" : "issue");
-        if (nearest != NULL)
-            say_why_not(c, nearest, &ask, subject);
+        say_why_not(c, names[i].nearest_caa, &ask, cs_show_san(c, i));
+        ok = false;
     }
     return ok;
 }
