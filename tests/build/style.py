@@ -17,7 +17,7 @@ LONGER = {
     "tests/e2e/house.py": (600, "the second implementation of all evidence, imported as one module"),
     "tests/unit/evidence/admit.c": (650, "one table of boundary rows"),
     "tests/unit/evidence/form.c": (650, "one table of boundary rows"),
-    "tests/unit/policy/policy.c": (650, "one table of boundary rows"),
+    "tests/unit/policy/policy.c": (720, "one table of boundary rows"),
 }
 NOT_OURS = {"LICENSE", "package-lock.json"}
 LATER = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X"]) + r")\b")

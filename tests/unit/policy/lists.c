@@ -99,12 +99,14 @@ static void lists_are_for_leaves(void **state)
     assert_true(cs_is(cs_policy_load(cs_span_str(text), &p, &note), CS_NUM_CONFIG));
     assert_non_null(strstr(note.text, "the key 'lists' is missing; an issuer with purpose leaf needs it"));
     char *other = replaced(text, "purposes: [leaf]", "purposes: [ca]");
-    char *without = replaced(other, "    profiles: [domain-validated, organization-validated]\n", "");
+    char *plain = replaced(other, "    caa_identities: [ca.example.com]\n", "");
+    char *without = replaced(plain, "    profiles: [domain-validated, organization-validated]\n", "");
     if (!cs_ok(cs_policy_load(cs_span_str(without), &p, &note)))
         fail_msg("%s", note.text);
     assert_null(p->lists.public_suffix.path);
     cs_policy_free(p);
     free(without);
+    free(plain);
     free(other);
     free(text);
 }

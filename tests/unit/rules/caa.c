@@ -81,10 +81,10 @@ void caa_cover_table(void **state)
     /* neither addresses nor .onion names have CAA */
     house_init(H);
     H->own_caa = true;
-    house_ip(H, "\xc0\x00\x02\x01", 4);
+    house_ip(H, "\xc6\x34\x00\x01", 4);
     house_name(H, ONION_NAME);
     house_order(H);
-    house_control_ip(H, "\xc0\x00\x02\x01", 4, METHOD(IPCV_ACME_HTTP_01));
+    house_control_ip(H, "\xc6\x34\x00\x01", 4, METHOD(IPCV_ACME_HTTP_01));
     house_control(H, ONION_NAME, METHOD(DCV_ONION_CSR), SCOPE(EXACT));
     check(CS_RULE_C01, "no CAA for these", true, NULL);
 

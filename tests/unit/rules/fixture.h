@@ -8,15 +8,15 @@
 
 #include "proxy/gate/rules/rows.h"
 
-#define HOUSE_NOW        (CS_DAY_2027_03_15 - 114 * 86400) /* 2026-11-21 */
-#define METHOD(id)       COUNTERSIGN__V1__VALIDATION_METHOD__VALIDATION_METHOD_##id
-#define PROFILE(id)      COUNTERSIGN__V1__PROFILE__PROFILE_##id
-#define SCOPE(id)        COUNTERSIGN__V1__DOMAIN_SCOPE__DOMAIN_SCOPE_##id
-#define DECISION(id)     COUNTERSIGN__V1__APPROVAL_DECISION__APPROVAL_DECISION_##id
-#define ONION_NAME       "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion"
-#define HOUSE_STOLEN_KEY "stolen key" /* SPKI in the list of compromised keys */
-#define HOUSE_OID_O      "\x55\x04\x0a"
-#define HOUSE_OID_L      "\x55\x04\x07"
+#define HOUSE_NOW         (CS_DAY_2027_03_15 - 114 * 86400) /* 2026-11-21 */
+#define METHOD(id)        COUNTERSIGN__V1__VALIDATION_METHOD__VALIDATION_METHOD_##id
+#define PROFILE(id)       COUNTERSIGN__V1__PROFILE__PROFILE_##id
+#define SCOPE(id)         COUNTERSIGN__V1__DOMAIN_SCOPE__DOMAIN_SCOPE_##id
+#define DECISION(id)      COUNTERSIGN__V1__APPROVAL_DECISION__APPROVAL_DECISION_##id
+#define ONION_NAME        "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion"
+#define HOUSE_STOLEN_KEY  "stolen key" /* SPKI in the list of compromised keys */
+#define HOUSE_OID_O       "\x55\x04\x0a"
+#define HOUSE_OID_L       "\x55\x04\x07"
 #define HOUSE_NOW         (CS_DAY_2027_03_15 - 114 * 86400) /* 2026-11-21 */
 #define METHOD(id)        COUNTERSIGN__V1__VALIDATION_METHOD__VALIDATION_METHOD_##id
 #define PROFILE(id)       COUNTERSIGN__V1__PROFILE__PROFILE_##id

@@ -86,7 +86,7 @@ static bool expected(size_t i, enum name_kind kind, bool wide, int64_t now, unsi
 
 static void build(size_t i, enum name_kind kind, bool wide, int64_t now, unsigned with)
 {
-    static const char ip[] = "\xc0\x00\x02\x01";
+    static const char ip[] = "\xc6\x34\x00\x01";
     control_t *d;
     house_init(H);
     H->facts.now_unix_s = H->tbs.not_before_unix_s = now;

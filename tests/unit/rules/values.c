@@ -5,7 +5,7 @@ enum { DAY = 86400 };
 
 static control_t *one(int method)
 {
-    static const char ip[] = "\xc0\x00\x02\x01";
+    static const char ip[] = "\xc6\x34\x00\x01";
     house_init(H);
     if (cs_method_row(method)->for_ip) {
         house_ip(H, ip, 4);
@@ -104,12 +104,12 @@ void value_table(void **state)
     d->challenge->created_at_unix_s = d->observed_at_unix_s - 60 * DAY;
     check(CS_RULE_V04, "60 d by policy", true, NULL);
     d->challenge->created_at_unix_s--;
-    check(CS_RULE_V04, "and a second", false, "ip:192.0.2.1");
+    check(CS_RULE_V04, "and a second", false, "ip:198.52.0.1");
     H->policy.limits.max_domain_age_s = 10 * DAY;
     d->challenge->created_at_unix_s = d->observed_at_unix_s - 30 * DAY;
     check(CS_RULE_V04, "30 d whatever the policy", true, NULL);
     d->challenge->created_at_unix_s--;
-    check(CS_RULE_V04, "and a second", false, "ip:192.0.2.1");
+    check(CS_RULE_V04, "and a second", false, "ip:198.52.0.1");
 
     bool spent[8] = { false };
     house_usual(H);
