@@ -51,6 +51,16 @@ static json_t *methods_of(const struct cs_method_set *set)
     return all;
 }
 
+static json_t *pins_of(const struct cs_issuer *i)
+{
+    json_t *all = json_array();
+    for (uint32_t k = 0; k < i->n_pins; k++)
+        json_array_append_new(all, json_pack("{s:o, s:I, s:s}", "name", text(i->pin[k].name), "version",
+                                             (json_int_t)i->pin[k].version, "profile",
+                                             cs_profile_name(i->pin[k].profile)));
+    return all;
+}
+
 static json_t *issuer_of(const struct cs_issuer *i)
 {
     json_t *identities = json_array();
@@ -62,6 +72,7 @@ static json_t *issuer_of(const struct cs_issuer *i)
                      "purposes", purposes_of(i->purposes), "algorithms",
                      names_of_bits(i->algorithms, algorithm_name), "profiles",
                      names_of_bits(i->profiles, cs_profile_name), "caa_identities", identities);
+                     names_of_bits(i->profiles, cs_profile_name), "pins", pins_of(i));
 }
 
 static json_t *attester_of(const struct cs_attester *a)

@@ -110,12 +110,26 @@ static bool keep_part(struct cs_policy *p, struct cs_span certificate, const uns
     return out->len == (size_t)len;
 }
 
+/* EKU 1.3.6.1.4.1.11129.2.4.4. */
+static bool signs_precertificates(X509 *x)
+{
+    EXTENDED_KEY_USAGE *usage = X509_get_ext_d2i(x, NID_ext_key_usage, NULL, NULL);
+    bool found = false;
+    for (int i = 0; i < sk_ASN1_OBJECT_num(usage); i++)
+        found = found || OBJ_obj2nid(sk_ASN1_OBJECT_value(usage, i)) == NID_ct_precert_signer;
+    sk_ASN1_OBJECT_pop_free(usage, ASN1_OBJECT_free);
+    return found;
+}
+
 static CS_RESULT check_ca(const struct cs_yaml_node *n, X509 *x, uint32_t purposes, struct cs_note *note)
 {
     if (X509_get_version(x) != X509_VERSION_3 || X509_check_ca(x) != 1)
         return cs_yaml_fail(n, note, "not a CA certificate (X.509 v3, basicConstraints CA, keyCertSign)");
     if (X509_get0_subject_key_id(x) == NULL)
         return cs_yaml_fail(n, note, "the certificate has no subjectKeyIdentifier");
+    if (signs_precertificates(x))
+        return cs_yaml_fail(n, note,
+                            "a precertificate signing CA may not be used since 2026-03-15 (BR 7.1.2.4)");
     uint32_t usage = X509_get_key_usage(x); /* all bits when there is no extension */
     if (usage == UINT32_MAX)
         return cs_yaml_fail(n, note, "the certificate has no keyUsage (BR 7.1.2.10.7)");
@@ -190,6 +204,7 @@ static CS_RESULT read_algorithms(struct cs_issuer *out, const struct cs_yaml_nod
 static CS_RESULT read_issuer(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note)
 {
     enum { ID, CERTIFICATE, KEY, PURPOSES, ALGORITHMS, PROFILES, CAA_IDENTITIES, N };
+    enum { ID, CERTIFICATE, KEY, PURPOSES, ALGORITHMS, PROFILES, PINS, N };
     struct cs_yaml_field f[N] = {
         [ID] = { .key = "id", .required = true },
         [CERTIFICATE] = { .key = "certificate", .required = true },
@@ -198,6 +213,7 @@ static CS_RESULT read_issuer(struct cs_policy *p, const struct cs_yaml_node *n, 
         [ALGORITHMS] = { .key = "algorithms", .required = true },
         [PROFILES] = { .key = "profiles" },
         [CAA_IDENTITIES] = { .key = "caa_identities" },
+        [PINS] = { .key = "pins" },
     };
     CS_TRY(cs_yaml_fields(n, f, N, note));
     struct cs_issuer *out = &p->issuer[p->n_issuers];
@@ -221,6 +237,10 @@ static CS_RESULT read_issuer(struct cs_policy *p, const struct cs_yaml_node *n, 
         return cs_yaml_fail(f[CAA_IDENTITIES].value, note, "caa_identities are for purpose leaf only");
     if (leaf)
         CS_TRY(cs_policy_read_caa_identities(out, f[CAA_IDENTITIES].value, note));
+    if (!leaf && f[PINS].value != NULL)
+        return cs_yaml_fail(f[PINS].value, note, "pins are for purpose leaf only");
+    if (f[PINS].value != NULL)
+        CS_TRY(cs_policy_read_pins(p, out, f[PINS].value, note));
     for (uint32_t i = 0; i < p->n_issuers; i++) {
         if (cs_span_eq(p->issuer[i].id, out->id))
             return cs_yaml_fail(f[ID].value, note, "issuers[%u] has this id", i);

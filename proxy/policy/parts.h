@@ -20,6 +20,10 @@ CS_RESULT cs_policy_read_lists(struct cs_policy *p, const struct cs_yaml_node *r
 CS_RESULT cs_policy_read_caa_identities(struct cs_issuer *out, const struct cs_yaml_node *n,
                                         struct cs_note *note);
 
+/* For an issuer whose profiles were read. */
+CS_RESULT cs_policy_read_pins(struct cs_policy *p, struct cs_issuer *issuer, const struct cs_yaml_node *n,
+                              struct cs_note *note);
+
 /* cs_policy_read_bits reads a sequence of different names into bits. of_name answers a name's number
  * (0: not a name); bit b stands for number b. what is the noun for the text, list the names to offer. */
 CS_RESULT cs_policy_read_bits(const struct cs_yaml_node *n, int (*of_name)(struct cs_span name),

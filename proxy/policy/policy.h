@@ -25,6 +25,29 @@ enum {
     CS_LIST_PATH_MAX_LEN = 4096,
     CS_POLICY_CAA_IDENTITIES_MAX = 16,
     CS_POLICY_ID_MAX_LEN = 64, /* ids and names: [A-Za-z0-9][A-Za-z0-9._/@-]* */
+    CS_POLICY_PINS_MAX = 32,            /* of one issuer */
+    CS_POLICY_PIN_EXTENSIONS_MAX = 48,  /* of one pin */
+    CS_POLICY_PIN_VALUE_MAX_LEN = 4096, /* of one fixed value */
+    CS_POLICY_ID_MAX_LEN = 64,          /* ids and names: [A-Za-z0-9][A-Za-z0-9._/@-]* */
+};
+
+/* One pinned profile of an issuer: which extensions a TBS has, in which order, and what they hold. */
+enum cs_pin_critical { CS_PIN_NOT_CRITICAL, CS_PIN_CRITICAL, CS_PIN_EITHER };
+struct cs_pin_extension {
+    struct cs_span oid; /* content octets; empty with is_ct */
+    bool is_ct;         /* the place of the poison or the SCT list */
+    bool fixed;         /* value is what stands there */
+    enum cs_pin_critical critical;
+    struct cs_span value; /* extnValue content */
+};
+struct cs_pin {
+    struct cs_span name;
+    uint64_t version; /* from 1; name and version are unique in the issuer */
+    int profile;      /* Countersign__V1__Profile, one the issuer has */
+    bool any_order;
+    uint32_t n_extensions, n_attributes;
+    struct cs_pin_extension *extension;
+    struct cs_span *attribute; /* OIDs (content octets) of further subject attributes */
 };
 
 struct cs_issuer {
@@ -41,6 +64,8 @@ struct cs_issuer {
     /* Issuer-domain-names that mean this CA in CAA and persistent records; purpose leaf has at least one. */
     uint32_t n_caa_identities;
     struct cs_span caa_identity[CS_POLICY_CAA_IDENTITIES_MAX];
+    uint32_t n_pins;     /* none: the baseline alone */
+    struct cs_pin *pin;
 };
 
 struct cs_attester {

@@ -3,9 +3,15 @@
 
 #define DAYS(n) ((n)*86400u)
 
-/* Ascending; the first row has no beginning. */
+/* Ascending; the first row has no beginning. The rows before 2026 judge certificates of their time: 60 and
+ * 39 months (BR 1.2.5), 825 days (ballot 193), 398 days (SC-31 and, for domain data, SC-42). Months are
+ * taken at their longest. */
 static const struct cs_period_row periods[] = {
-    { INT64_MIN, DAYS(398), DAYS(398), DAYS(825) },
+    { INT64_MIN, DAYS(1827), DAYS(1188), DAYS(1188) },
+    { CS_DAY_2015_04_01, DAYS(1188), DAYS(1188), DAYS(1188) },
+    { CS_DAY_2018_03_01, DAYS(825), DAYS(825), DAYS(825) },
+    { CS_DAY_2020_09_01, DAYS(398), DAYS(825), DAYS(825) },
+    { CS_DAY_2021_10_01, DAYS(398), DAYS(398), DAYS(825) },
     { CS_DAY_2026_03_15, DAYS(200), DAYS(200), DAYS(398) },
     { CS_DAY_2027_03_15, DAYS(100), DAYS(100), DAYS(398) },
     { CS_DAY_2029_03_15, DAYS(47), DAYS(10), DAYS(398) },

@@ -10,12 +10,16 @@
 
 /* Days at which rows of the date tables begin or end, 00:00:00 UTC (BR 1.6.4). */
 #define CS_DAY(n)         (INT64_C(86400) * (n))
+#define CS_DAY_2015_04_01 CS_DAY(16526)
+#define CS_DAY_2018_03_01 CS_DAY(17591)
 #define CS_DAY_2018_08_01 CS_DAY(17744)
 #define CS_DAY_2019_03_16 CS_DAY(17971)
 #define CS_DAY_2019_06_01 CS_DAY(18048)
 #define CS_DAY_2019_08_01 CS_DAY(18109)
 #define CS_DAY_2020_06_01 CS_DAY(18414)
 #define CS_DAY_2025_03_15 CS_DAY(20162)
+#define CS_DAY_2020_09_01 CS_DAY(18506)
+#define CS_DAY_2021_10_01 CS_DAY(18901)
 #define CS_DAY_2025_07_15 CS_DAY(20284)
 #define CS_DAY_2025_09_15 CS_DAY(20346)
 #define CS_DAY_2026_03_15 CS_DAY(20527)
@@ -146,7 +150,6 @@ bool cs_key_is_acceptable(struct cs_case *c);
 bool cs_policies_give_the_profile(struct cs_case *c);
 bool cs_subject_fits_the_profile(struct cs_case *c);
 bool cs_common_name_copies_a_name(struct cs_case *c);
-bool cs_extensions_are_of_a_subscriber(struct cs_case *c);
 bool cs_aki_is_the_issuers_ski(struct cs_case *c);
 bool cs_names_are_well_formed(struct cs_case *c);
 bool cs_issuer_key_signs_leaves(struct cs_case *c);
@@ -171,6 +174,13 @@ bool cs_nobody_objects_to_the_order(struct cs_case *c);
 bool cs_names_are_covered(struct cs_case *c);
 bool cs_names_are_caa_checked(struct cs_case *c);
 bool cs_subject_is_attested(struct cs_case *c);
+
+/* Profiles: subject, extensions, pins (profile.h). */
+bool cs_extensions_are_of_a_subscriber(struct cs_case *c);
+bool cs_key_purpose_is_tls_server(struct cs_case *c);
+bool cs_names_and_attributes_are_of_evg(struct cs_case *c);
+bool cs_tbs_is_the_pinned_profile(struct cs_case *c);
+bool cs_poison_is_exact_and_alone(struct cs_case *c);
 
 /* ---- rules on one statement of domain control, judged for every name it could serve ---- */
 

@@ -1,4 +1,4 @@
-/* Rules on the profile and the subject's form. What the subject says is judged in organization_rules.c. */
+/* Names of subject attributes, and T13: commonName. The other attributes are judged in subject_profile.c. */
 #include "proxy/gate/rules/rows.h"
 
 /* Content octets of OIDs with their usual short names. */
@@ -44,84 +44,6 @@ const char *cs_show_attribute(struct cs_arena *a, struct cs_span oid)
 bool cs_attribute_is(const struct cs_attribute *a, const char *oid, size_t oid_len)
 {
     return cs_span_eq(a->oid, cs_span_of(oid, oid_len));
-}
-
-/* ---- certificatePolicies (RFC 5280 4.2.1.4) ---- */
-
-static const struct {
-    const char *oid;
-    uint8_t len;
-    int profile;
-} reserved_policies[] = {
-    { "\x67\x81\x0c\x01\x02\x01", 6, COUNTERSIGN__V1__PROFILE__PROFILE_DOMAIN_VALIDATED },
-    { "\x67\x81\x0c\x01\x02\x02", 6, COUNTERSIGN__V1__PROFILE__PROFILE_ORGANIZATION_VALIDATED },
-    { "\x67\x81\x0c\x01\x02\x03", 6, COUNTERSIGN__V1__PROFILE__PROFILE_INDIVIDUAL_VALIDATED },
-    { "\x67\x81\x0c\x01\x01", 5, COUNTERSIGN__V1__PROFILE__PROFILE_EXTENDED_VALIDATION },
-};
-
-/* The parser read the extension to its end; here only the identifiers are looked at again. */
-static const char *policies_flaw(struct cs_span value, int *out_profile)
-{
-    struct cs_der_input in;
-    struct cs_der r = cs_der_open(&in, value, NULL), list, information;
-    struct cs_der_tlv oid;
-    size_t n_reserved = 0;
-    if (!cs_der_enter(&r, CS_DER_SEQUENCE, "certificatePolicies is no SEQUENCE", &list))
-        return "malformed";
-    while (cs_der_more(&list)) {
-        if (!cs_der_enter(&list, CS_DER_SEQUENCE, "PolicyInformation is no SEQUENCE", &information) ||
-            !cs_der_get_tag(&information, CS_DER_OID, "policyIdentifier is no OID", &oid))
-            return "malformed";
-        if (cs_span_eq(oid.value, cs_span_of("\x55\x1d\x20\x00", 4)))
-            return "anyPolicy";
-        for (size_t i = 0; i < sizeof reserved_policies / sizeof *reserved_policies; i++)
-            if (cs_span_eq(oid.value, cs_span_of(reserved_policies[i].oid, reserved_policies[i].len))) {
-                *out_profile = reserved_policies[i].profile;
-                n_reserved++;
-            }
-    }
-    if (n_reserved != 1)
-        return n_reserved == 0 ? "no reserved policy OID" : "more than one reserved policy OID";
-    return NULL;
-}
-
-void cs_policies_read(struct cs_case *c)
-{
-    const struct cs_extension *x = cs_tbs_find(c->f->tbs, cs_span_of("\x55\x1d\x20", 3));
-    int profile = 0;
-    c->policies_flaw = x == NULL ? "absent" : x->critical ? "critical" : policies_flaw(x->value, &profile);
-    c->profile = c->policies_flaw == NULL ? profile : 0;
-}
-
-/* T12: which profile. */
-bool cs_policies_give_the_profile(struct cs_case *c)
-{
-    return c->policies_flaw == NULL || cs_refuse(c, "tbs.certificatePolicies", c->policies_flaw,
-                                                 "exactly one of 2.23.140.1.2.1 (domain), 2.23.140.1.2.2 "
-                                                 "(organisation), 2.23.140.1.2.3 (individual), 2.23.140.1.1 "
-                                                 "(extended validation), not critical, no anyPolicy");
-}
-
-/* T12: which attributes. */
-bool cs_subject_fits_the_profile(struct cs_case *c)
-{
-    const struct cs_tbs *t = c->f->tbs;
-    bool ok = true;
-    for (uint32_t i = 0; i < t->n_attributes; i++) {
-        const struct cs_attribute *a = &t->attribute[i];
-        const char *subject = cs_show_attribute(c->arena, a->oid);
-        if (i > 0 && a->rdn == t->attribute[i - 1].rdn)
-            ok = cs_refuse(c, subject, "shares its RelativeDistinguishedName", "one attribute in each");
-        if (c->profile != COUNTERSIGN__V1__PROFILE__PROFILE_DOMAIN_VALIDATED)
-            continue;
-        if (!cs_attribute_is(a, CS_OID_CN, 3) && !cs_attribute_is(a, CS_OID_C, 3))
-            ok = cs_refuse(c, subject, cs_show_text(c->arena, a->value),
-                           "countryName and commonName only in a domain-validated certificate");
-        for (uint32_t k = 0; k < i; k++)
-            if (cs_attribute_is(a, CS_OID_C, 3) && cs_attribute_is(&t->attribute[k], CS_OID_C, 3))
-                ok = cs_refuse(c, subject, "more than one countryName", "one countryName");
-    }
-    return ok;
 }
 
 static bool copies(struct cs_arena *arena, struct cs_span common_name, const struct cs_san *s)

@@ -215,28 +215,6 @@ static const struct cs_extension *extension(const struct cs_tbs *t, const char *
     return cs_tbs_find(t, cs_span_of(oid, 3)); /* 2.5.29.x */
 }
 
-/* T14, the part that keeps a subscriber certificate from acting as a CA or a log entry as a certificate. */
-bool cs_extensions_are_of_a_subscriber(struct cs_case *c)
-{
-    const struct cs_tbs *t = c->f->tbs;
-    enum { KEY_CERT_SIGN = 0x0400, CRL_SIGN = 0x0200 };
-    bool ok = true;
-    if (t->has_basic_constraints && t->is_ca)
-        ok = cs_refuse(c, "tbs.basicConstraints", "cA TRUE", "cA absent or FALSE");
-    if (t->has_path_len)
-        ok = cs_refuse(c, "tbs.basicConstraints", "pathLenConstraint present", "no pathLenConstraint");
-    if ((t->key_usage & KEY_CERT_SIGN) != 0)
-        ok = cs_refuse(c, "tbs.keyUsage", "keyCertSign", "neither keyCertSign nor cRLSign");
-    if ((t->key_usage & CRL_SIGN) != 0)
-        ok = cs_refuse(c, "tbs.keyUsage", "cRLSign", "neither keyCertSign nor cRLSign");
-    if (extension(t, "\x55\x1d\x1e") != NULL)
-        ok = cs_refuse(c, "tbs.nameConstraints", "present", "no nameConstraints");
-    if (t->has_poison && t->has_sct_list)
-        ok = cs_refuse(c, "tbs.extensions", "poison and SCT list together",
-                       "the poison in a precertificate, the SCT list in a certificate");
-    return ok;
-}
-
 /* T15 */
 bool cs_aki_is_the_issuers_ski(struct cs_case *c)
 {

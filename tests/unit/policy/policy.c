@@ -94,6 +94,7 @@ enum material {
     ED_TRAILING,
     CA_EC_KEY,
     P256_OFF_CURVE,
+    CA_PRECERT,
     MATERIAL_COUNT
 };
 static const char *const material_name[MATERIAL_COUNT] = {
@@ -102,7 +103,7 @@ static const char *const material_name[MATERIAL_COUNT] = {
     "@ca_ed@",          "@ca_ec_again@", "@ca_trailing@",     "@ca_not_der@",
     "@ed_1@",           "@ed_2@",        "@p256_1@",          "@p256_compressed@",
     "@p384@",           "@rsa_key@",     "@ed_trailing@",     "@ca_ec_key@",
-    "@p256_off_curve@",
+    "@p256_off_curve@", "@ca_precert@",
 };
 static char *material[MATERIAL_COUNT]; /* indented PEM */
 
@@ -133,7 +134,7 @@ static void add_extension(X509 *x, int nid, const char *value)
     X509_EXTENSION_free(e);
 }
 
-enum { NOT_CA = 1, NO_SKI = 2, NO_USAGE = 4, NO_CERT_SIGN = 8, TRAILING = 16, NOT_DER = 32, OFF_CURVE = 64 };
+enum { NOT_CA = 1, NO_SKI = 2, NO_USAGE = 4, NO_CERT_SIGN = 8, TRAILING = 16, NOT_DER = 32, OFF_CURVE = 64, PRECERT = 128 };
 
 static char *certificate(EVP_PKEY *key, const char *name, unsigned flags)
 {
@@ -150,6 +151,8 @@ static char *certificate(EVP_PKEY *key, const char *name, unsigned flags)
     if (!(flags & NO_USAGE))
         add_extension(x, NID_key_usage,
                       flags & NO_CERT_SIGN ? "critical,cRLSign" : "critical,keyCertSign,cRLSign");
+    if (flags & PRECERT)
+        add_extension(x, NID_ext_key_usage, "1.3.6.1.4.1.11129.2.4.4");
     if (!(flags & NO_SKI))
         add_extension(x, NID_subject_key_identifier, "hash");
     bool ed = EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519;
@@ -207,6 +210,7 @@ static int make_material(void **state)
     material[CA_NO_SKI] = certificate(ec, "CA", NO_SKI);
     material[CA_NO_USAGE] = certificate(ec, "CA", NO_USAGE);
     material[CA_NO_CERT_SIGN] = certificate(ec, "CA", NO_CERT_SIGN);
+    material[CA_PRECERT] = certificate(ec, "CA", PRECERT);
     material[LEAF] = certificate(ec, "leaf", NOT_CA);
     material[CA_ED] = certificate(ed_1, "CA Ed", 0);
     material[CA_EC_AGAIN] = certificate(ec, "CA EC, second certificate", 0);
@@ -375,6 +379,8 @@ static const struct fault faults[] = {
         "deployment:", "deployment: 'two words'; needed: a letter or digit"),
 
     ONE("@ca_ec@", "@leaf@", "certificate:", "issuers[0].certificate: not a CA certificate"),
+    ONE("@ca_ec@", "@ca_precert@",
+        "certificate:", "issuers[0].certificate: a precertificate signing CA"),
     ONE("@ca_ec@", "@ca_no_ski@",
         "certificate:", "issuers[0].certificate: the certificate has no subjectKeyIdentifier"),
     ONE("@ca_ec@", "@ca_no_usage@",

@@ -12,6 +12,11 @@ static const uint8_t issuer_name[] = { 0x30, 0x0f, 0x31, 0x0d, 0x30, 0x0b, 0x06,
                                        0x04, 0x0a, 0x0c, 0x04, 'A',  'c',  'm',  'e' };
 static const uint8_t serial[] = { 0x7f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
 
+/* http://c.example/c, caIssuers http://c.example/i */
+static const char distribution_point[] = "\x30\x1a\x30\x18\xa0\x16\xa0\x14\x86\x12http://c.example/c";
+static const char access[] =
+    "\x30\x20\x30\x1e\x06\x08\x2b\x06\x01\x05\x05\x07\x30\x02\x86\x12http://c.example/i";
+
 static const struct {
     int profile;
     const char *at;
@@ -22,6 +27,23 @@ static const struct {
     { PROFILE(INDIVIDUAL_VALIDATED), "\x30\x0a\x30\x08\x06\x06\x67\x81\x0c\x01\x02\x03", 12 },
     { PROFILE(EXTENDED_VALIDATION), "\x30\x09\x30\x07\x06\x05\x67\x81\x0c\x01\x01", 11 },
 };
+
+struct cs_extension *house_find(struct house *h, const char *oid, size_t len)
+{
+    for (uint32_t i = 0; i < h->tbs.n_extensions; i++)
+        if (cs_span_eq(h->tbs.extension[i].oid, cs_span_of(oid, len)))
+            return &h->tbs.extension[i];
+    return NULL;
+}
+
+void house_drop(struct house *h, const char *oid, size_t len)
+{
+    struct cs_extension *x = house_find(h, oid, len);
+    if (x == NULL)
+        return;
+    uint32_t i = (uint32_t)(x - h->tbs.extension);
+    memmove(x, x + 1, (--h->tbs.n_extensions - i) * sizeof *x);
+}
 
 struct cs_extension *house_extension(struct house *h, const char *oid, bool critical, const char *value,
                                      size_t value_len)
@@ -119,6 +141,14 @@ void house_init(struct house *h)
     house_extension(h, "\x55\x1d\x23", false, "", 0);
     house_extension(h, "\x55\x1d\x20", false, "", 0);
     house_profile(h, PROFILE(DOMAIN_VALIDATED));
+    house_extension(h, "\x55\x1d\x25", false, "\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01", 12);
+    house_extension(h, "\x55\x1d\x0f", true, "\x03\x02\x07\x80", 4);
+    t->has_key_usage = true;
+    t->key_usage = 0x8000;
+    house_extension(h, "\x55\x1d\x13", true, "\x30\x00", 2);
+    t->has_basic_constraints = true;
+    house_extension(h, "\x55\x1d\x1f", false, distribution_point, sizeof distribution_point - 1);
+    house_extension(h, "\x2b\x06\x01\x05\x05\x07\x01\x01", false, access, sizeof access - 1)->oid.len = 8;
 
     struct cs_facts *f = &h->facts;
     f->now_unix_s = HOUSE_NOW;

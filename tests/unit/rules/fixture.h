@@ -66,6 +66,10 @@ void house_profile(struct house *h, int profile);
 struct cs_extension *house_extension(struct house *h, const char *oid, bool critical, const char *value,
                                      size_t value_len);
 
+/* An extension by the content octets of its OID: NULL when the TBS does not have it; taken out. */
+struct cs_extension *house_find(struct house *h, const char *oid, size_t len);
+void house_drop(struct house *h, const char *oid, size_t len);
+
 /* Evidence of account "acme", issued an hour ago, good for 30 days. */
 order_t *house_order(struct house *h); /* for the key and the names so far */
 control_t *house_control(struct house *h, const char *domain, int method, int scope);

@@ -11,7 +11,16 @@ static identity_t *usual(int profile)
     house_attribute(H, CS_OID_C, 0x13, "NL");
     house_attribute(H, HOUSE_OID_L, 0x0c, "Delft");
     house_attribute(H, HOUSE_OID_O, 0x0c, "Acme B.V.");
+    if (profile == PROFILE(INDIVIDUAL_VALIDATED)) {
+        house_attribute(H, "\x55\x04\x04", 0x0c, "Doe");
+        house_attribute(H, "\x55\x04\x2a", 0x0c, "Jo");
+    }
     house_attribute(H, CS_OID_CN, 0x0c, "www.example.com");
+    if (profile == PROFILE(EXTENDED_VALIDATION)) {
+        house_attribute(H, "\x55\x04\x0f", 0x0c, "Private Organization");
+        house_attribute(H, "\x2b\x06\x01\x04\x01\x82\x37\x3c\x02\x01\x03", 0x13, "NL");
+        house_attribute(H, "\x55\x04\x05", 0x13, "12345678");
+    }
     house_order(H)->profile = (Countersign__V1__Profile)profile;
     house_control(H, "example.com", METHOD(DCV_DNS_CHANGE), SCOPE(NAMESPACE));
     identity_t *o = house_identity(H);
