@@ -28,6 +28,7 @@ static void build(unsigned needed, unsigned approvals)
     house_name(H, "*.example.org");
     house_ip(H, "\xc6\x34\x00\x01", 4);
     house_attribute(H, CS_OID_C, 0x13, "NL");
+    house_attribute(H, HOUSE_OID_L, 0x0c, "Delft");
     house_attribute(H, HOUSE_OID_O, 0x0c, "Acme B.V.");
     if ((needed >> ORDER & 1) != 0)
         house_order(H)->profile = PROFILE(ORGANIZATION_VALIDATED);
@@ -119,6 +120,8 @@ static void random_house(void)
     bool organisation = dice(3) == 0;
     if (organisation) {
         house_profile(H, PROFILE(ORGANIZATION_VALIDATED));
+        house_attribute(H, CS_OID_C, 0x13, "NL");
+        house_attribute(H, HOUSE_OID_L, 0x0c, "Delft");
         house_attribute(H, HOUSE_OID_O, 0x0c, "Acme B.V.");
     }
     for (unsigned n = 2 + dice(7), i = 0; i < n; i++) {

@@ -31,7 +31,7 @@ def test_from_nothing_to_a_certificate(house):
     cli = Cli(house.dir)
     call = ["--socket", "api.sock", "--issuer", "ec"]
     build = ["tbs", "from-csr", "--issuer-cert", "ec.pem", "--csr", "l.csr", "--days", "90", "--profile", "dv",
-             "--serial", "11" * 16, "--crl-url", "http://c.example/1.crl"]
+             "--serial", "11" * 16, "--crl-url", "http://c.example/1.crl", "--issuer-url", "http://c.example/1.der"]
 
     def attest(kind, who, *words, out=None):
         cli("attest", kind, *words, "--key", who + ".key", "--attester", who, "--audience", house.audience,
