@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 import house as h  # noqa: E402
+import shape  # noqa: E402
 import retarget as r  # noqa: E402
 from house import organization_identity_pb2, statement_pb2, common_pb2  # noqa: E402
 
@@ -161,7 +162,8 @@ def main():
             for n, (name, tbs) in enumerate(files, 1):
                 r.progress(f"{n}/{len(files)} {name}")
                 leaf = r.Leaf(tbs)
-                why = unusable_because(leaf)
+                why = unusable_because(leaf) or next(iter(shape.forbidden(
+                    leaf.retargeted("ec", *facts["ec"], days=90), int(time.time())).values()), None)
                 if why:
                     left_out.setdefault(why, []).append(name)
                     continue

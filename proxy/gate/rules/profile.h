@@ -8,6 +8,7 @@
 #include "proxy/gate/rules/rows.h"
 
 /* Days of the profile tables. */
+#define CS_DAY_2024_03_15 CS_DAY(19797)
 #define CS_DAY_2027_09_15 CS_DAY(21076)
 
 /* Content octets of extension OIDs, and how many there are. */
@@ -44,8 +45,8 @@ bool cs_qualifiers_are_cps_pointers(struct cs_case *c, const struct cs_extension
 /* The CRL distribution points are there unless the certificate can do without (BR 7.1.2.11.2). */
 bool cs_revocation_can_be_checked(struct cs_case *c);
 
-/* A period of not more than 7 days (10 before 2026-03-15), both ends counted (BR 1.6.1). */
-bool cs_is_short_lived(const struct cs_facts *f);
+/* Longest period, both ends counted, of a short-lived certificate issued at now (BR 1.6.1); 0: none is. */
+int64_t cs_short_life_s(int64_t now_unix_s);
 
 /* ISO 3166-1 alpha-2, officially assigned, in capitals. */
 bool cs_is_country(struct cs_span two_letters);

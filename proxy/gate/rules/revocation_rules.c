@@ -145,21 +145,31 @@ bool cs_points_are_http(struct cs_case *c, const struct cs_extension *x)
     return ok;
 }
 
-/* BR 1.6.1: the definition shrank from 10 to 7 days. */
-bool cs_is_short_lived(const struct cs_facts *f)
+/* Ballot SC-063 made the kind, with 10 days, and with it the end of 10 days. */
+int64_t cs_short_life_s(int64_t now_unix_s)
 {
-    int64_t limit_s = (f->now_unix_s < CS_DAY_2026_03_15 ? 10 : 7) * INT64_C(86400);
+    static const struct {
+        int64_t from_unix_s;
+        int32_t days;
+    } rows[] = { { CS_DAY_2026_03_15, 7 }, { CS_DAY_2024_03_15, 10 }, { INT64_MIN, 0 } };
+    size_t i = 0;
+    while (now_unix_s < rows[i].from_unix_s)
+        i++;
+    return rows[i].days * INT64_C(86400);
+}
+
+static bool is_short_lived(const struct cs_facts *f)
+{
     int64_t difference = cs_age_s(f->tbs->not_after_unix_s, f->tbs->not_before_unix_s);
-    return difference >= 0 && difference < limit_s; /* difference + 1 <= limit */
+    return difference >= 0 && difference < cs_short_life_s(f->now_unix_s); /* difference + 1 <= limit */
 }
 
 bool cs_revocation_can_be_checked(struct cs_case *c)
 {
     const struct cs_tbs *t = c->f->tbs;
-    if (cs_extension_of(t, CS_EXT_CRLDP) != NULL || has_ocsp(t) || cs_is_short_lived(c->f))
+    if (cs_extension_of(t, CS_EXT_CRLDP) != NULL || has_ocsp(t) || is_short_lived(c->f))
         return true;
     return cs_refuse(c, "tbs.cRLDistributionPoints", "absent",
                      "the extension, or an ocsp location in authorityInfoAccess, or a period of at most %s",
-                     cs_show_duration(c->arena,
-                                      (c->f->now_unix_s < CS_DAY_2026_03_15 ? 10 : 7) * INT64_C(86400)));
+                     cs_show_duration(c->arena, cs_short_life_s(c->f->now_unix_s)));
 }

@@ -46,6 +46,9 @@ bool cs_version_is_3_without_unique_ids(struct cs_case *c)
 bool cs_issuer_is_the_issuers_subject(struct cs_case *c)
 {
     const struct cs_issuer *i = c->f->issuer;
+    if (cs_span_eq(c->f->tbs->issuer, cs_span_of("\x30\x00", 2)))
+        return cs_refuse(c, "tbs.issuer", "an empty Name", "the subject of issuer %s: %s",
+                         cs_show_text(c->arena, i->id), cs_show_hex(c->arena, i->subject));
     if (i->subject.len != 0 && cs_span_eq(c->f->tbs->issuer, i->subject))
         return true;
     return cs_refuse(c, "tbs.issuer", cs_show_hex(c->arena, c->f->tbs->issuer),

@@ -134,7 +134,16 @@ static void add_extension(X509 *x, int nid, const char *value)
     X509_EXTENSION_free(e);
 }
 
-enum { NOT_CA = 1, NO_SKI = 2, NO_USAGE = 4, NO_CERT_SIGN = 8, TRAILING = 16, NOT_DER = 32, OFF_CURVE = 64, PRECERT = 128 };
+enum {
+    NOT_CA = 1,
+    NO_SKI = 2,
+    NO_USAGE = 4,
+    NO_CERT_SIGN = 8,
+    TRAILING = 16,
+    NOT_DER = 32,
+    OFF_CURVE = 64,
+    PRECERT = 128,
+};
 
 static char *certificate(EVP_PKEY *key, const char *name, unsigned flags)
 {

@@ -199,6 +199,9 @@ void point_table(void **state)
         { "7 d and a second", CS_DAY_2026_03_15, 604800, false },
         { "10 d, last second of them", CS_DAY_2026_03_15 - 1, 863999, true },
         { "10 d and a second", CS_DAY_2026_03_15 - 1, 864000, false },
+        { "10 d, first second of them", CS_DAY_2024_03_15, 863999, true },
+        { "10 d a second before", CS_DAY_2024_03_15 - 1, 863999, false },
+        { "one second before", CS_DAY_2024_03_15 - 1, 0, false },
         { "10 d a second later", CS_DAY_2026_03_15, 863999, false },
         { "ends before it begins", CS_DAY_2026_03_15, -1, false },
     };

@@ -32,6 +32,8 @@ void tbs_tables(void **state)
     check(CS_RULE_T02, "issuer bytes", true, NULL);
     H->tbs.issuer.len--;
     check(CS_RULE_T02, "one octet less", false, "tbs.issuer");
+    H->tbs.issuer = H->policy.issuer[0].subject = cs_span_of("\x30\x00", 2);
+    check(CS_RULE_T02, "empty on both sides", false, "tbs.issuer");
 
     house_usual(H);
     check(CS_RULE_T03, "algorithm of the issuer", true, NULL);
