@@ -388,8 +388,7 @@ static const struct fault faults[] = {
         "deployment:", "deployment: 'two words'; needed: a letter or digit"),
 
     ONE("@ca_ec@", "@leaf@", "certificate:", "issuers[0].certificate: not a CA certificate"),
-    ONE("@ca_ec@", "@ca_precert@",
-        "certificate:", "issuers[0].certificate: a precertificate signing CA"),
+    ONE("@ca_ec@", "@ca_precert@", "certificate:", "issuers[0].certificate: a precertificate signing CA"),
     ONE("@ca_ec@", "@ca_no_ski@",
         "certificate:", "issuers[0].certificate: the certificate has no subjectKeyIdentifier"),
     ONE("@ca_ec@", "@ca_no_usage@",
