@@ -66,13 +66,13 @@ static json_t *issuer_of(const struct cs_issuer *i)
     json_t *identities = json_array();
     for (uint32_t k = 0; k < i->n_caa_identities; k++)
         json_array_append_new(identities, text(i->caa_identity[k]));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", text(i->id), "key_uri",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", text(i->id), "key_uri",
                      text(i->key_uri), "ski", cs_cli_hex(i->ski), "not_before",
                      cs_cli_time(i->not_before_unix_s), "not_after", cs_cli_time(i->not_after_unix_s),
                      "purposes", purposes_of(i->purposes), "algorithms",
                      names_of_bits(i->algorithms, algorithm_name), "profiles",
-                     names_of_bits(i->profiles, cs_profile_name), "caa_identities", identities);
-                     names_of_bits(i->profiles, cs_profile_name), "pins", pins_of(i));
+                     names_of_bits(i->profiles, cs_profile_name), "caa_identities", identities, "pins",
+                     pins_of(i));
 }
 
 static json_t *attester_of(const struct cs_attester *a)

@@ -24,7 +24,6 @@ enum {
     CS_POLICY_CLIENTS_MAX = 256,
     CS_LIST_PATH_MAX_LEN = 4096,
     CS_POLICY_CAA_IDENTITIES_MAX = 16,
-    CS_POLICY_ID_MAX_LEN = 64, /* ids and names: [A-Za-z0-9][A-Za-z0-9._/@-]* */
     CS_POLICY_PINS_MAX = 32,            /* of one issuer */
     CS_POLICY_PIN_EXTENSIONS_MAX = 48,  /* of one pin */
     CS_POLICY_PIN_VALUE_MAX_LEN = 4096, /* of one fixed value */
@@ -64,7 +63,7 @@ struct cs_issuer {
     /* Issuer-domain-names that mean this CA in CAA and persistent records; purpose leaf has at least one. */
     uint32_t n_caa_identities;
     struct cs_span caa_identity[CS_POLICY_CAA_IDENTITIES_MAX];
-    uint32_t n_pins;     /* none: the baseline alone */
+    uint32_t n_pins; /* none: the baseline alone */
     struct cs_pin *pin;
 };
 

@@ -31,12 +31,11 @@ class Requests:
     def __init__(self, house):
         self.house, self.dir = house, house.dir
         self.tbs = house.tbs(["www.example.com", "example.com"])
-        self.good = self.request(self.tbs, [house.order(self.tbs), house.domain("www.example.com"),
-                                            house.domain("example.com")])
+        self.good = self.request(self.tbs, house.complete(self.tbs))
         other = house.tbs(["renewal.example.com"])
         order_id = secrets.token_bytes(16)
         self.refused_id = secrets.token_bytes(16)
-        self.refused = self.request(other, [house.order(other, order_id=order_id), house.approval(order_id)],
+        self.refused = self.request(other, [*house.around(other, order_id=order_id), house.approval(order_id)],
                                     self.refused_id)
 
     def request(self, tbs, evidence, request_id=None):

@@ -5,6 +5,7 @@ forbidden(tbs, clock) gives {rule id: why}; an empty dictionary when the TBS may
 """
 import calendar
 import ipaddress
+import functools
 import re
 
 import retarget as r
@@ -255,6 +256,39 @@ def purposes(f, now):
         yield "key purpose that no rule knows (not recommended, BR 7.1.2.7.10; only by a pinned profile)"
 
 
+@functools.cache
+def suffix_rules():
+    """The ICANN section of Debian's public suffix list, read here apart from libpsl."""
+    with open("/usr/share/publicsuffix/public_suffix_list.dat", encoding="utf-8") as file:
+        text = file.read().split("===END ICANN DOMAINS===")[0]
+    rows = [line.split()[0] for line in text.splitlines() if line.strip() and not line.startswith("//")]
+    return {".".join(x if x in "*" else "!" + to_ascii(x[1:]) if x[0] == "!" else to_ascii(x)
+                     for x in row.split(".")) for row in rows}
+
+
+@functools.cache
+def top_level_domains():
+    return {rule.split(".")[-1].lstrip("!") for rule in suffix_rules()}
+
+
+def to_ascii(label):
+    return label if label.isascii() else "xn--" + label.encode("punycode").decode()
+
+
+def is_public_suffix(labels):
+    name, rules = ".".join(labels), suffix_rules()
+    if "!" + name in rules:
+        return False
+    return len(labels) == 1 or name in rules or ".".join(["*", *labels[1:]]) in rules
+
+
+def wildcards(f, _):
+    for name in f.leaf.dns:
+        labels = name.decode("latin-1").lower().split(".")
+        if labels[0] == "*" and is_public_suffix(labels[1:]):
+            yield "wildcard under a public suffix (BR 3.2.2.6)"
+
+
 def names(f, _):
     leaf = f.leaf
     if not leaf.dns and not leaf.ips:
@@ -274,6 +308,8 @@ def names(f, _):
             yield "name that is not made of LDH labels (BR 7.1.2.7.12)"
         elif len(labels) < 2 or labels[-1].isdigit():
             yield "name without a domain above it (BR 7.1.2.7.12)"
+        elif labels[-1].decode().lower() not in top_level_domains() and labels[-1].lower() != b"onion":
+            yield "internal name: its last label is no top-level domain (BR 4.2.2)"
 
 
 def extended(f, _):
@@ -301,7 +337,7 @@ def poison(f, _):
 
 
 RULES = {"T04": serial, "T07": period, "T09": key, "T12": subject, "T13": common_name, "T14": extensions,
-         "T15": authority_key, "T16": purposes, "T17": names, "T19": extended, "P01": poison}
+         "T15": authority_key, "T16": purposes, "T17": names, "T18": wildcards, "T19": extended, "P01": poison}
 
 
 def forbidden(tbs, clock=None):

@@ -14,7 +14,7 @@ static const uint8_t serial[] = { 0x7f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 1
 
 /* http://c.example/c, caIssuers http://c.example/i */
 static const char distribution_point[] = "\x30\x1a\x30\x18\xa0\x16\xa0\x14\x86\x12http://c.example/c";
-static const char access[] =
+static const char information_access[] =
     "\x30\x20\x30\x1e\x06\x08\x2b\x06\x01\x05\x05\x07\x30\x02\x86\x12http://c.example/i";
 
 static const struct {
@@ -148,7 +148,9 @@ void house_init(struct house *h)
     house_extension(h, "\x55\x1d\x13", true, "\x30\x00", 2);
     t->has_basic_constraints = true;
     house_extension(h, "\x55\x1d\x1f", false, distribution_point, sizeof distribution_point - 1);
-    house_extension(h, "\x2b\x06\x01\x05\x05\x07\x01\x01", false, access, sizeof access - 1)->oid.len = 8;
+    house_extension(h, "\x2b\x06\x01\x05\x05\x07\x01\x01", false, information_access,
+                    sizeof information_access - 1)
+        ->oid.len = 8;
 
     struct cs_facts *f = &h->facts;
     f->now_unix_s = HOUSE_NOW;

@@ -137,7 +137,7 @@ void attribute_table(void **state)
     }
 }
 
-void value_table(void **state)
+void subject_value_table(void **state)
 {
     (void)state;
     static const struct {

@@ -83,7 +83,7 @@ int main(void)
         cmocka_unit_test(subject_tables),
         cmocka_unit_test(key_identifier_table),
         cmocka_unit_test(attribute_table),
-        cmocka_unit_test(value_table),
+        cmocka_unit_test(subject_value_table),
         cmocka_unit_test(ev_table),
         cmocka_unit_test(ev_serial_table),
         cmocka_unit_test(ev_identifier_table),

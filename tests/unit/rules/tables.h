@@ -23,7 +23,7 @@ void key_table(void **state);
 void subject_tables(void **state);
 void key_identifier_table(void **state);
 void attribute_table(void **state);
-void value_table(void **state);
+void subject_value_table(void **state);
 void ev_table(void **state);
 void ev_serial_table(void **state);
 void ev_identifier_table(void **state);
