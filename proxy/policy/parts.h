@@ -2,6 +2,7 @@
  * The parts of the policy reader; private to this folder. Each reads one top-level key into *p,
  * which is still being built: its arena exists, and the parts read before it are complete. Order:
  * issuers, attesters, clients, limits, lists.
+ * issuers, attesters, clients, limits, lint.
  */
 #ifndef CS_POLICY_PARTS_H
 #define CS_POLICY_PARTS_H
@@ -23,6 +24,9 @@ CS_RESULT cs_policy_read_caa_identities(struct cs_issuer *out, const struct cs_y
 /* For an issuer whose profiles were read. */
 CS_RESULT cs_policy_read_pins(struct cs_policy *p, struct cs_issuer *issuer, const struct cs_yaml_node *n,
                               struct cs_note *note);
+/* n may be NULL: refused, at root, when an issuer signs leaves. */
+CS_RESULT cs_policy_read_lint(struct cs_policy *p, const struct cs_yaml_node *root,
+                              const struct cs_yaml_node *n, struct cs_note *note);
 
 /* cs_policy_read_bits reads a sequence of different names into bits. of_name answers a name's number
  * (0: not a name); bit b stands for number b. what is the noun for the text, list the names to offer. */

@@ -86,6 +86,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
     const struct cs_yaml_node *root;
     CS_TRY(cs_yaml_read(document, CS_POLICY_MAX_LEN, p->arena, &root, note));
     enum { SCHEMA, VERSION, DEPLOYMENT, ISSUERS, ATTESTERS, CLIENTS, LIMITS, LISTS, N };
+    enum { SCHEMA, VERSION, DEPLOYMENT, ISSUERS, ATTESTERS, CLIENTS, LIMITS, LINT, PERSPECTIVES, N };
     struct cs_yaml_field f[N] = {
         [SCHEMA] = { .key = "schema", .required = true },
         [VERSION] = { .key = "version", .required = true },
@@ -95,6 +96,8 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
         [CLIENTS] = { .key = "clients", .required = true },
         [LIMITS] = { .key = "limits" },
         [LISTS] = { .key = "lists" },
+        [LINT] = { .key = "lint" },
+        [PERSPECTIVES] = { .key = "perspectives" },
     };
     CS_TRY(cs_yaml_fields(root, f, N, note));
     struct cs_span schema;
@@ -108,6 +111,10 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
     CS_TRY(cs_policy_read_clients(p, f[CLIENTS].value, note));
     CS_TRY(read_limits(p, f[LIMITS].value, note));
     return cs_policy_read_lists(p, root, f[LISTS].value, note);
+    CS_TRY(cs_policy_read_lint(p, root, f[LINT].value, note));
+    if (f[PERSPECTIVES].value != NULL)
+        CS_TRY(cs_sites_read(f[PERSPECTIVES].value, p->arena, &p->perspectives, note));
+    return CS_OK;
 }
 
 CS_RESULT cs_policy_load(struct cs_span document, struct cs_policy **out, struct cs_note *note)

@@ -16,6 +16,8 @@
 #include "proxy/base/digest.h"
 #include "proxy/ipc/keytable.h"
 #include "proxy/policy/names.h"
+#include "proxy/policy/perspectives.h"
+#include "proxy/policy/version.h"
 
 enum {
     CS_POLICY_MAX_LEN = 4 * 1024 * 1024,
@@ -47,6 +49,8 @@ struct cs_pin {
     uint32_t n_extensions, n_attributes;
     struct cs_pin_extension *extension;
     struct cs_span *attribute; /* OIDs (content octets) of further subject attributes */
+    CS_POLICY_LINTERS_MAX = 16,
+    CS_POLICY_ID_MAX_LEN = 64, /* ids and names: [A-Za-z0-9][A-Za-z0-9._/@-]* */
 };
 
 struct cs_issuer {
@@ -109,6 +113,26 @@ struct cs_list_source {
  * public_suffix has a path, and each key list has a path, an accept_missing or both. */
 struct cs_lists_config {
     struct cs_list_source public_suffix, tld, debian_weak_keys, compromised_keys;
+/* A version of a linter, and what is known of its dates. */
+struct cs_linter_release {
+    struct cs_version version;
+    int64_t released_unix_s;   /* INT64_MIN: not said */
+    int64_t superseded_unix_s; /* INT64_MAX: not said */
+};
+
+/* A linter whose statements count, for runs in [not_before, not_after). Either releases are listed, or
+ * every version from min_version on is allowed. */
+struct cs_linter {
+    struct cs_span name;
+    int64_t not_before_unix_s, not_after_unix_s; /* INT64_MIN, INT64_MAX: open */
+    struct cs_version min_version;               /* when n_releases is 0 */
+    uint32_t n_releases;
+    const struct cs_linter_release *release;
+};
+
+struct cs_lint_policy {
+    uint32_t n_linters; /* 0 only when no issuer signs leaves */
+    struct cs_linter linter[CS_POLICY_LINTERS_MAX];
 };
 
 struct cs_policy {
@@ -122,6 +146,9 @@ struct cs_policy {
     struct cs_limits limits;
     struct cs_lists_config lists;
     struct cs_arena *arena; /* owned; all spans above live in it */
+    struct cs_lint_policy lint;
+    struct cs_sites perspectives; /* none without the section */
+    struct cs_arena *arena;       /* owned; all spans above live in it */
 };
 
 /* cs_policy_load reads one document. CONFIG with a note of the form "line 12: attesters[1].roles:
@@ -136,6 +163,12 @@ const struct cs_issuer *cs_policy_issuer(const struct cs_policy *p, struct cs_sp
 bool cs_issuer_is_caa_identity(const struct cs_issuer *i, struct cs_span name);
 const struct cs_attester *cs_policy_attester(const struct cs_policy *p, struct cs_span name);
 const struct cs_client *cs_policy_client_of_uid(const struct cs_policy *p, uint32_t uid);
+
+const struct cs_linter *cs_policy_linter(const struct cs_policy *p, struct cs_span name);
+const struct cs_linter_release *cs_linter_release_of(const struct cs_linter *l, const struct cs_version *v);
+/* When a newer version came out: the row's own date, or the first release date of a newer row, whichever
+ * is earlier. INT64_MAX: never, as far as the policy knows. */
+int64_t cs_linter_superseded_unix_s(const struct cs_linter *l, const struct cs_linter_release *r);
 
 /* cs_policy_keytable fills the key table the signers get: key i is issuer i. Borrows from p. */
 void cs_policy_keytable(const struct cs_policy *p, struct cs_span module, struct cs_keytable *out);

@@ -116,6 +116,7 @@ def policy_text(house):
                    f"    rpcs: [{', '.join(rpcs)}]\n"
                    f"    issuers: [{', '.join(i.id for i in house.issuers)}]\n")
     out.append(house.lists)
+    out.append("lint:\n  linters:\n    - name: zlint\n      versions:\n        - version: 3.6.8\n")
     return "".join(out)
 
 

@@ -86,7 +86,7 @@ class RoughHouse(h.House):
         tbs = self.tbs([name], issuer)
         return h.signing_service_pb2.SignCertificateRequest(
             request_id=h.secrets.token_bytes(16), issuer=issuer.encode(), tbs_certificate=tbs,
-            evidence=[self.order(tbs), self.domain(name)])
+            evidence=self.complete(tbs))
 
     def future(self, channel, request, timeout=60):
         return channel.unary_unary(

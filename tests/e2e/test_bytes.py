@@ -5,10 +5,11 @@ What holds, exactly:
  1. While nothing is spent: every proper prefix of the request, and every flip of a bit outside the value of request_id,
     the values of keyid and the TBS, is refused with a reason and recorded. Neither evidence nor framing has a free bit.
     The same for every flip in an order_id field behind it (a prefix without that field is another good request).
- 2. Every flip inside the TBS is judged by EvaluateCertificate, which spends nothing. It is admitted only where neither
-    evidence nor policy binds the bit: in the serial number, in the validity, and in extensions that say nothing about
-    who holds which key. Of an admitted TBS the names, key, subject, issuer, policies, authority key identifier,
-    version and algorithm are the original's, octet for octet, and it is no CA.
+ 2. Every flip inside the TBS is judged by EvaluateCertificate, which spends nothing. It is refused: the lint is about
+    other bytes. With a lint of its own it is admitted only where neither other evidence nor policy binds the bit: in the
+    serial number, in the validity, and in extensions that say nothing about who holds which key. Of an admitted TBS the
+    names, key, subject, issuer, policies, authority key identifier, version and algorithm are the original's, octet for
+    octet, and it is no CA.
  3. The unchanged request is then signed: it was good all along, and nothing before has spent it.
  4. With it signed, every flip of request_id (another valid id) and of the TBS is refused. A flip of keyid (a hint that
     nobody trusts) leaves the same request id and the same TBS: it gets the recorded certificate, octet for octet.
@@ -81,7 +82,8 @@ class Good:
     def __init__(self, house):
         self.tbs = house.tbs(NAMES)
         order_id = secrets.token_bytes(16)
-        evidence = [house.order(self.tbs, order_id=order_id), house.domain("example.com", scope="namespace")]
+        evidence = [house.order(self.tbs, order_id=order_id), house.lint(self.tbs),
+                    house.domain("example.com", scope="namespace")]
         keyids = []
         for envelope in evidence:
             keyids.append(secrets.token_hex(8))
@@ -142,12 +144,15 @@ def test_every_bit_of_the_tbs_is_judged(house, good):
 
     def requests():
         for at, tbs in flips(good.tbs, range(len(good.tbs))):
-            yield (at, tbs), signing_service_pb2.EvaluateCertificateRequest(
-                issuer=b"ec", tbs_certificate=tbs, evidence=good.evidence).SerializeToString()
-    for (at, tbs), code, response in send_all(house, EVALUATE, requests()):
+            for linted in (False, True):
+                yield (at, tbs, linted), signing_service_pb2.EvaluateCertificateRequest(
+                    issuer=b"ec", tbs_certificate=tbs,
+                    evidence=good.evidence + [house.lint(tbs)] * linted).SerializeToString()
+    for (at, tbs, linted), code, response in send_all(house, EVALUATE, requests()):
         assert code == grpc.StatusCode.OK, f"flip at {at}: {code}"
         verdict = signing_service_pb2.EvaluateCertificateResponse.FromString(response).verdict
         if verdict.admitted:
+            assert linted, f"admitted with a flip at {at} and another's lint"
             assert bound(tbs) == wanted, f"admitted with a flip at {at}"
             assert verdict.tbs_sha256 == hashlib.sha256(tbs).digest()
             n_admitted += 1

@@ -25,7 +25,7 @@ def run(house, folder, name, tbs, evidence):
 
 def test_signs_with_evidence(house, tmp_path):
     tbs = house.tbs(["example.example.com"])
-    done, certificate = run(house, tmp_path, "good", tbs, [house.order(tbs), house.domain("example.example.com")])
+    done, certificate = run(house, tmp_path, "good", tbs, house.complete(tbs))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("signed, ledger entry ")
     assert h.x509.load_der_x509_certificate(certificate.read_bytes()).tbs_certificate_bytes == tbs
@@ -33,7 +33,7 @@ def test_signs_with_evidence(house, tmp_path):
 
 def test_prints_a_refusal_to_read(house, tmp_path):
     tbs = house.tbs(["example.example.com"])
-    done, certificate = run(house, tmp_path, "bad", tbs, [house.order(tbs)])
+    done, certificate = run(house, tmp_path, "bad", tbs, house.around(tbs))
     assert done.returncode == 1 and done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[0].startswith("FAILED_PRECONDITION ")

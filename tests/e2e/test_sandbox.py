@@ -82,7 +82,7 @@ def test_every_kind_of_work_goes_on(house):
         name = f"s{i}.example.com"
         for issuer in ("ec", "rsa"):
             tbs = house.tbs([name], issuer)
-            house.sign(tbs, [house.order(tbs), house.domain(name)], issuer)
+            house.sign(tbs, house.complete(tbs), issuer)
     with pytest.raises(h.Refused):
         house.sign(house.tbs(["none.example.com"]), [])
     (gate,) = house.children()["countersign-gate"]
@@ -95,7 +95,7 @@ def test_every_kind_of_work_goes_on(house):
     assert house.stop() == 0
     house.start()
     tbs = house.tbs(["again.example.com"])
-    house.sign(tbs, [house.order(tbs), house.domain("again.example.com")])
+    house.sign(tbs, house.complete(tbs))
     assert house.stop() == 0
 
 
@@ -130,5 +130,5 @@ def test_works_where_the_kernel_offers_nothing_and_says_so(monkeypatch):
         for line in said.values():
             assert line["level"] == "warning" and "on" not in (line["seccomp"], line["landlock"]), line
         tbs = house.tbs(["bare.example.com"])
-        house.sign(tbs, [house.order(tbs), house.domain("bare.example.com")])
+        house.sign(tbs, house.complete(tbs))
         assert house.stop() == 0

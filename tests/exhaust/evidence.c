@@ -14,7 +14,7 @@
 
 static struct house *H;
 
-enum { ORDER, WWW, APEX, WILD, ADDRESS, IDENTITY, N_NEEDED, WHOLE = (1 << N_NEEDED) - 1 };
+enum { ORDER, WWW, APEX, WILD, ADDRESS, IDENTITY, LINT, N_NEEDED, WHOLE = (1 << N_NEEDED) - 1 };
 
 /* Approvals: combinations of these five bits. */
 enum { ONE = 1, TWO = 2, REJECTED = 4, WITHDRAWN = 8, ELSEWHERE = 16, ALL_APPROVALS = 32 };
@@ -42,6 +42,9 @@ static void build(unsigned needed, unsigned approvals)
         house_control_ip(H, "\xc6\x34\x00\x01", 4, METHOD(IPCV_ACME_HTTP_01));
     if ((needed >> IDENTITY & 1) != 0)
         house_identity(H);
+    H->own_lint = true;
+    if ((needed >> LINT & 1) != 0)
+        house_lint(H);
     if ((approvals & ONE) != 0)
         house_approval(H, DECISION(APPROVE));
     if ((approvals & TWO) != 0)
@@ -86,6 +89,13 @@ static void what_is_missing_is_named(void **state)
         [ORDER] = { CS_RULE_B01, "order" },           [WWW] = { CS_RULE_V01, "dns:www.example.com" },
         [APEX] = { CS_RULE_V01, "dns:example.net" },  [WILD] = { CS_RULE_V01, "dns:*.example.org" },
         [ADDRESS] = { CS_RULE_V01, "ip:198.52.0.1" }, [IDENTITY] = { CS_RULE_O01, "subject:O" },
+        [ORDER] = { CS_RULE_B01, "order" },
+        [WWW] = { CS_RULE_V01, "dns:www.example.com" },
+        [APEX] = { CS_RULE_V01, "dns:example.net" },
+        [WILD] = { CS_RULE_V01, "dns:*.example.org" },
+        [ADDRESS] = { CS_RULE_V01, "ip:192.0.2.1" },
+        [IDENTITY] = { CS_RULE_O01, "subject:O" },
+        [LINT] = { CS_RULE_L01, "tbs" },
     };
     for (unsigned needed = 0; needed <= WHOLE; needed++) {
         build(needed, 0);

@@ -36,6 +36,10 @@ static const struct cs_rule_row rows[] = {
     { CS_RULE_T19, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_CLOCK, cs_names_and_attributes_are_of_evg },
     { CS_RULE_T20, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_ISSUER, cs_tbs_is_the_pinned_profile },
     { CS_RULE_P01, CS_STAGE_REQUEST, CS_IN_TBS, cs_poison_is_exact_and_alone },
+    { CS_RULE_L01, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_EVIDENCE | CS_IN_CLOCK | CS_IN_POLICY | CS_IN_LEDGER,
+      cs_tbs_is_linted },
+    { CS_RULE_L02, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_EVIDENCE | CS_IN_CLOCK | CS_IN_POLICY | CS_IN_LEDGER,
+      cs_linter_is_allowed },
     { CS_RULE_K02, CS_STAGE_REQUEST, CS_IN_ISSUER, cs_issuer_key_signs_leaves },
     { CS_RULE_B06, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_ISSUER, cs_issuer_has_the_profile },
     { CS_RULE_X02, CS_STAGE_REQUEST, CS_IN_LEDGER, cs_decision_can_be_recorded },
@@ -191,6 +195,9 @@ static bool lacks_evidence(const struct cs_verdict *v)
     /* what is wrong with domain evidence comes with V01, what is wrong with CAA checks with C01 */
     static const enum cs_rule evidence_rules[] = { CS_RULE_B01, CS_RULE_V01, CS_RULE_C01, CS_RULE_O01,
                                                    CS_RULE_O02 };
+    static const enum cs_rule evidence_rules[] = { CS_RULE_B01, CS_RULE_V01, CS_RULE_V02, CS_RULE_V03,
+                                                   CS_RULE_V05, CS_RULE_V06, CS_RULE_O01, CS_RULE_O02,
+                                                   CS_RULE_L01, CS_RULE_L02 };
     for (size_t i = 0; i < sizeof evidence_rules / sizeof *evidence_rules; i++)
         if (cs_verdict_has(v, evidence_rules[i]))
             return true;

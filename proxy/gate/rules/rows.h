@@ -181,6 +181,9 @@ bool cs_key_purpose_is_tls_server(struct cs_case *c);
 bool cs_names_and_attributes_are_of_evg(struct cs_case *c);
 bool cs_tbs_is_the_pinned_profile(struct cs_case *c);
 bool cs_poison_is_exact_and_alone(struct cs_case *c);
+/* Linting. */
+bool cs_tbs_is_linted(struct cs_case *c);
+bool cs_linter_is_allowed(struct cs_case *c);
 
 /* ---- rules on one statement of domain control, judged for every name it could serve ---- */
 

@@ -39,6 +39,11 @@ lists:
     path: /nowhere/weak-keys
   compromised_keys:
     accept_missing: Nobody has reported a key as yet.
+lint:
+  linters:
+    - name: zlint
+      versions:
+        - version: 3.6.8
 """
 
 

@@ -43,8 +43,12 @@ def test_from_nothing_to_a_certificate(house):
 
     refused = json.loads(cli("sign", *call, "--tbs", "pre.der", "--json", code=1).stdout)["refusal"]
     assert {r["rule"] for r in refused["reasons"]} == {"B01", "C01", "V01"} and refused["ledger_entry"] > 0
+    assert {r["rule"] for r in refused["reasons"]} == {"B01", "L01", "V01"} and refused["ledger_entry"] > 0
     attest("order", "orders", "--order-id", "o1", "--csr", "l.csr", "--profile", "dv", "--latest-not-after", "+100d",
            "--requester", "me", "--agreement", "a")
+    attest("lint", "lint", "--tbs", "pre.der", "--linter", "zlint", "--version", "3.6.8", "--ran-at", "now",
+           "--passes", "300")
+    cli("deposit", "--socket", "api.sock", "--evidence", "lint.dsse")  # final.der needs none of its own
     places = [("ams", "ripe_ncc", "52.37,4.89"), ("syd", "apnic", "-33.87,151.21"), ("nyc", "arin", "40.71,-74"),
               ("sao", "lacnic", "-23.55,-46.63"), ("jnb", "afrinic", "-26.2,28.05"), ("sin", "apnic", "1.35,103.8")]
     seen = [w for p in places for w in ("--perspective", "%s,%s,%s,passed,-1h" % p)]

@@ -69,6 +69,16 @@ static const char good[] = "schema: countersign-policy-v1\n"
                            "  public_suffix: { path: /psl.dat, max_age_days: 30 }\n"
                            "  debian_weak_keys: { path: /weak.bin }\n"
                            "  compromised_keys: { path: /keys.txt }\n";
+                           "lint:\n"
+                           "  linters:\n"
+                           "    - name: zlint\n"
+                           "      min_version: 3.6.8\n"
+                           "perspectives:\n"
+                           "  - code: eu-west-1\n"
+                           "    id: dub\n"
+                           "    rir: ripe_ncc\n"
+                           "    latitude: 53.35\n"
+                           "    longitude: -6.26\n";
 
 /* ---- material ---- */
 
@@ -317,6 +327,9 @@ static void good_document(void **state)
     assert_false(cs_issuer_is_caa_identity(&p->issuer[1], cs_span_str("ca.example")));
     assert_false(p->attester[0].third_party);
 
+    assert_int_equal(p->lint.n_linters, 1);
+    assert_int_equal(p->perspectives.n, 1);
+
     const struct cs_attester *dcv = cs_policy_attester(p, cs_span_str("dcv-1"));
     assert_int_equal(dcv->algorithm, CS_ATTESTER_ED25519);
     assert_non_null(dcv->key);
@@ -383,7 +396,8 @@ static const struct fault faults[] = {
     ONE("version: 7\n", "version: 07\n", "version:", "version: '07'; needed: a decimal number"),
     ONE("version: 7\n", "", "schema:", "the key 'version' is missing"),
     ONE("version: 7\n", "version: 7\nenforce: false\n", "enforce:",
-        "enforce: unknown key; one of schema, version, deployment, issuers, attesters, clients, limits"),
+        "enforce: unknown key; one of schema, version, deployment, issuers, attesters, clients, limits, "
+        "lint, perspectives"),
     ONE("deployment: production", "deployment: two words",
         "deployment:", "deployment: 'two words'; needed: a letter or digit"),
 
@@ -535,6 +549,10 @@ static const struct fault faults[] = {
         "limits.max_validity_s: the key stands there and again on line "),
     ONE("max_domain_age_s: 86400", "min_age_s: 1", "min_age_s",
         "limits.min_age_s: unknown key; one of max_validity_s"),
+    ONE("lint:\n", "linter:\n", "linter:", "linter: unknown key"),
+    ONE("lint:\n  linters:\n    - name: zlint\n      min_version: 3.6.8\n", "",
+        "schema:", "the key 'lint' is missing; issuers with purpose leaf need it"),
+    ONE("rir: ripe_ncc", "rir: iana", "rir: iana", "perspectives[0].rir: 'iana' is no registry"),
 
     /* faults in the second of two, and clashes */
     IN("id: rsa", "@ca_rsa@", "@ca_rsa_1024@",

@@ -123,6 +123,15 @@ void house_init(struct house *h)
     h->policy.n_clients = 1;
     h->policy.client[0] = (struct cs_client){ .name = cs_span_str("ra"), .issuers = 1 };
     h->policy.limits.clock_skew_s = 60;
+    static const struct cs_linter_release release = { .version = { { 3, 6, 8 } },
+                                                      .released_unix_s = INT64_MIN,
+                                                      .superseded_unix_s = INT64_MAX };
+    h->policy.lint.n_linters = 1;
+    h->policy.lint.linter[0] = (struct cs_linter){ .name = cs_span_str("zlint"),
+                                                   .not_before_unix_s = INT64_MIN,
+                                                   .not_after_unix_s = INT64_MAX,
+                                                   .n_releases = 1,
+                                                   .release = &release };
 
     struct cs_tbs *t = &h->tbs;
     t->version = 2;
@@ -397,6 +406,25 @@ approval_t *house_approval(struct house *h, int decision)
     return a;
 }
 
+static lint_t *add_lint(struct house *h)
+{
+    lint_t *l = cs_arena_get(&h->arena, sizeof *l);
+    countersign__v1__lint__init(l);
+    l->linter = house_bytes(h, "zlint");
+    l->linter_version = house_bytes(h, "3.6.8");
+    l->tbs_sha256 = bytes_of(h, cs_sha256_span(&h->facts.tbs_sha256));
+    l->ran_at_unix_s = h->facts.now_unix_s - 60;
+    l->passes = 300;
+    add(h, COUNTERSIGN__V1__STATEMENT__BODY_LINT)->lint = l;
+    return l;
+}
+
+lint_t *house_lint(struct house *h)
+{
+    h->own_lint = true;
+    return add_lint(h);
+}
+
 void house_usual(struct house *h)
 {
     house_init(h);
@@ -414,6 +442,8 @@ bool house_judge(struct house *h)
         for (uint32_t i = 0; i < h->tbs.n_names; i++)
             if (h->tbs.name[i].tag == CS_SAN_DNS && h->tbs.name[i].value.len < 254)
                 (void)house_caa(h, cs_arena_copy(&h->arena, h->tbs.name[i].value));
+    if (!h->own_lint)
+        (void)add_lint(h);
     cs_facts_find_orders(&h->facts);
     for (uint32_t i = 0; i < h->facts.n_orders; i++)
         h->facts.order[i].use = h->order_use;

@@ -128,6 +128,8 @@ int main(void)
         cmocka_unit_test(public_name_table),
         cmocka_unit_test(wildcard_table),
         cmocka_unit_test(base_domain_table),
+        cmocka_unit_test(lint_table),
+        cmocka_unit_test(linter_table),
         cmocka_unit_test(rows_read_only_what_they_declare),
         cmocka_unit_test(every_rule_has_both_rows), /* last: looks back at the others */
     };

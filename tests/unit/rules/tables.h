@@ -68,5 +68,7 @@ void compromised_key_table(void **state);
 void public_name_table(void **state);
 void wildcard_table(void **state);
 void base_domain_table(void **state);
+void lint_table(void **state);
+void linter_table(void **state);
 
 #endif
