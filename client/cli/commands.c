@@ -26,5 +26,7 @@ const struct cs_command cs_commands[] = {
     ROW("ledger verify", "prove a ledger file consistent", "FILE", 1, 1, ledger_verify),
     ROW("ledger show", "print the entries of a ledger file", "FILE", 1, 1, ledger_show),
     ROW("policy check", "read a policy and say what it allows", "FILE", 1, 1, policy_check),
+    ROW("rules", "list every rule: clause, inputs, dates", NULL, 0, 0, rules),
+    ROW("explain", "print one rule, what satisfies it, and what is in force today", "RULE", 1, 1, explain),
     { 0 },
 };

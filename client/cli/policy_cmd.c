@@ -3,6 +3,7 @@
 #include "client/cli/cli.h"
 #include "client/cli/keys.h"
 #include "client/cli/pbjson.h"
+#include "client/cli/pbjson.h"
 #include "client/cli/tree.h"
 #include "proxy/base/io.h"
 #include "proxy/ipc/messages.h"
@@ -106,6 +107,59 @@ static json_t *client_of(const struct cs_policy *p, const struct cs_client *c)
                      "uid", (json_int_t)c->uid, "rpcs", names_of_bits(c->rpcs, rpc_name), "issuers", issuers);
 }
 
+static json_t *version_of(const struct cs_version *v)
+{
+    char out[128] = "";
+    unsigned n = CS_VERSION_NUMBERS_MAX;
+    while (n > 1 && v->number[n - 1] == 0)
+        n--;
+    for (unsigned i = 0; i < n; i++) {
+        size_t len = strlen(out);
+        snprintf(out + len, sizeof out - len, "%s%u", i != 0 ? "." : "", v->number[i]);
+    }
+    return json_string(out);
+}
+
+static void put_time(json_t *object, const char *member, int64_t unix_s)
+{
+    if (unix_s != INT64_MIN && unix_s != INT64_MAX)
+        json_object_set_new(object, member, cs_cli_time(unix_s));
+}
+
+static json_t *linter_of(const struct cs_linter *l)
+{
+    json_t *out = json_pack("{s:o}", "name", text(l->name)), *versions = json_array();
+    for (uint32_t i = 0; i < l->n_releases; i++) {
+        json_t *one = json_pack("{s:o}", "version", version_of(&l->release[i].version));
+        put_time(one, "released", l->release[i].released_unix_s);
+        put_time(one, "superseded_at", cs_linter_superseded_unix_s(l, &l->release[i]));
+        json_array_append_new(versions, one);
+    }
+    json_object_set_new(out, l->n_releases != 0 ? "versions" : "min_version",
+                        l->n_releases != 0 ? json_incref(versions) : version_of(&l->min_version));
+    json_decref(versions);
+    put_time(out, "not_before", l->not_before_unix_s);
+    put_time(out, "not_after", l->not_after_unix_s);
+    return out;
+}
+
+static json_t *perspective_of(const struct cs_site *s)
+{
+    char rir[CS_PBJSON_ENUM_MAX_LEN];
+    return json_pack("{s:o, s:o, s:s, s:I, s:I, s:o}", "code", text(s->code), "id", text(s->id), "rir",
+                     cs_pbjson_enum_name(&countersign__v1__rir__descriptor, s->rir, rir),
+                     "latitude_microdegrees", (json_int_t)s->latitude_microdegrees, "longitude_microdegrees",
+                     (json_int_t)s->longitude_microdegrees, "operator", text(s->operator_name));
+}
+
+static json_t *perspectives_of(const struct cs_sites *s)
+{
+    json_t *all = json_array();
+    for (uint32_t i = 0; i < s->n; i++)
+        json_array_append_new(all, perspective_of(&s->site[i]));
+    return all;
+}
+
 static json_t *document_of(const struct cs_policy *p)
 {
     json_t *issuers = json_array(), *attesters = json_array(), *clients = json_array();
@@ -115,14 +169,18 @@ static json_t *document_of(const struct cs_policy *p)
         json_array_append_new(attesters, attester_of(&p->attester[i]));
     for (uint32_t i = 0; i < p->n_clients; i++)
         json_array_append_new(clients, client_of(p, &p->client[i]));
-    return json_pack("{s:o, s:I, s:o, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o, s:o}", "policy_sha256",
+    json_t *linters = json_array();
+    for (uint32_t i = 0; i < p->lint.n_linters; i++)
+        json_array_append_new(linters, linter_of(&p->lint.linter[i]));
+    return json_pack("{s:o, s:I, s:o, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o, s:o, s:o, s:o}", "policy_sha256",
                      cs_cli_hex(cs_sha256_span(&p->digest)), "version", (json_int_t)p->version, "deployment",
                      text(p->deployment), "limits", "max_validity_s", (json_int_t)p->limits.max_validity_s,
                      "max_domain_age_s", (json_int_t)p->limits.max_domain_age_s, "max_identity_age_s",
                      (json_int_t)p->limits.max_identity_age_s, "clock_skew_s",
                      (json_int_t)p->limits.clock_skew_s, "organization_signers",
                      (json_int_t)p->limits.organization_signers, "issuers", issuers, "attesters", attesters,
-                     "clients", clients);
+                     "clients", clients, "linters", linters, "perspectives",
+                     perspectives_of(&p->perspectives));
 }
 
 int cs_cmd_policy_check(struct cs_cli *cli, const struct cs_args *args)

@@ -104,6 +104,7 @@ struct cs_period_row {
     uint32_t identity_age_s;
 };
 const struct cs_period_row *cs_period_at(int64_t now_unix_s);
+const struct cs_period_row *cs_period_rows(size_t *n); /* ascending; the first has no beginning */
 
 /* What a validation method may do, and until when (BR 3.2.2.4, 3.2.2.5). NULL for unknown numbers. */
 struct cs_method_row {
@@ -126,5 +127,6 @@ struct cs_method_row {
     bool value_per_message; /* a random value stands for one message to one contact */
 };
 const struct cs_method_row *cs_method_row(int method);
+const struct cs_method_row *cs_method_rows(size_t *n);
 
 #endif

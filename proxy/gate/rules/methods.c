@@ -78,3 +78,9 @@ const struct cs_method_row *cs_method_row(int method)
             return &methods[i];
     return NULL;
 }
+
+const struct cs_method_row *cs_method_rows(size_t *n)
+{
+    *n = sizeof methods / sizeof *methods;
+    return methods;
+}

@@ -26,6 +26,12 @@ const struct cs_period_row *cs_period_at(int64_t now_unix_s)
     return &periods[i];
 }
 
+const struct cs_period_row *cs_period_rows(size_t *n)
+{
+    *n = N_PERIODS;
+    return periods;
+}
+
 static uint32_t tighter(uint32_t baseline_s, uint32_t policy_s)
 {
     return policy_s != 0 && policy_s < baseline_s ? policy_s : baseline_s;

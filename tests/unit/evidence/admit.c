@@ -586,6 +586,15 @@ static void trials_are_bounded(void **state)
     }
 }
 
+/* As tests/rules_elsewhere.cmake declares. */
+static void rules_have_both_rows(void **state)
+{
+    (void)state;
+    static const enum cs_rule mine[] = { CS_RULE_E01, CS_RULE_E02, CS_RULE_E03,
+                                         CS_RULE_E04, CS_RULE_E05, CS_RULE_E07 };
+    house_require_rows(sizeof mine / sizeof *mine, mine);
+}
+
 static int open_house(void **state)
 {
     static struct house h;
@@ -619,6 +628,7 @@ int main(void)
         cmocka_unit_test(all_reasons_are_told),
         cmocka_unit_test(unsigned_payload_is_not_read),
         cmocka_unit_test(memory_bound_is_a_failure_not_a_verdict),
+        cmocka_unit_test(rules_have_both_rows), /* last: looks back at the others */
     };
     return cmocka_run_group_tests(tests, open_house, close_house);
 }

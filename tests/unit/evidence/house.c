@@ -416,6 +416,8 @@ bool house_admit(struct house *h, struct cs_span envelope, int64_t now, struct c
     return admitted;
 }
 
+static unsigned n_admitted, n_refused[CS_RULE_COUNT];
+
 bool house_refuses(struct house *h, struct cs_span envelope, int64_t now, enum cs_rule rule)
 {
     struct cs_verdict v = { 0 };
@@ -429,6 +431,7 @@ bool house_refuses(struct house *h, struct cs_span envelope, int64_t now, enum c
             return false;
         }
     }
+    n_refused[rule]++;
     return true;
 }
 
@@ -440,5 +443,17 @@ bool house_admits(struct house *h, struct cs_span envelope, int64_t now)
     for (uint32_t i = 0; i < v.n_reasons; i++)
         print_message("%s: %s; needed: %s\n", cs_rule_text(v.reason[i].rule)->id, v.reason[i].found,
                       v.reason[i].needed);
+    n_admitted += ok;
     return ok;
+}
+
+void house_require_rows(size_t n, const enum cs_rule *rules)
+{
+    print_message("rule  accepting  refusing\n");
+    for (size_t i = 0; i < n; i++)
+        print_message("%-5s %9u %9u\n", cs_rule_text(rules[i])->id, n_admitted, n_refused[rules[i]]);
+    for (size_t i = 0; i < n; i++)
+        if (n_admitted == 0 || n_refused[rules[i]] == 0)
+            fail_msg("%s has no %s row", cs_rule_text(rules[i])->id,
+                     n_admitted == 0 ? "accepting" : "refusing");
 }

@@ -57,5 +57,7 @@ bool house_admit(struct house *h, struct cs_span envelope, int64_t now, struct c
 /* Whether the envelope is refused at now for this rule and no other. */
 bool house_refuses(struct house *h, struct cs_span envelope, int64_t now, enum cs_rule rule);
 bool house_admits(struct house *h, struct cs_span envelope, int64_t now);
+/* Fails unless the two above saw an admitted envelope, and one refused for each of these rules. */
+void house_require_rows(size_t n, const enum cs_rule *rules);
 
 #endif

@@ -3,8 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proxy/gate/rules/listing.h"
+
 struct house *H;
-static bool seen[CS_RULE_COUNT][2];
+static unsigned n_seen[CS_RULE_COUNT][2]; /* refusing, accepting */
+static int n_words;
+static char **word; /* of the command line: tests/rules_elsewhere.cmake */
 
 void check(enum cs_rule rule, const char *row, bool ok, const char *subject)
 {
@@ -14,9 +18,20 @@ void check(enum cs_rule rule, const char *row, bool ok, const char *subject)
         house_print(H);
         fail_msg("%s: %s: %s", cs_rule_text(rule)->id, row, ok ? "not admitted" : "reason is missing");
     }
-    seen[rule][ok] = true;
+    n_seen[rule][ok]++;
 }
 
+/* "E01=unit.evidence.admit": what stands behind the rule's "=", or NULL. */
+static const char *declared(const char *id)
+{
+    size_t len = strlen(id);
+    for (int i = 0; i < n_words; i++)
+        if (strncmp(word[i], id, len) == 0 && word[i][len] == '=')
+            return word[i] + len + 1;
+    return NULL;
+}
+
+/* Every rule of the table: rows here, a test elsewhere, or, said in so many words, not judged yet. */
 static void every_rule_has_both_rows(void **state)
 {
     (void)state;
@@ -31,11 +46,38 @@ static void every_rule_has_both_rows(void **state)
     const struct cs_caa_row *checks = cs_caa_rows(&n);
     for (size_t i = 0; i < n; i++)
         mine[checks[i].rule] = true;
+    unsigned n_without = 0;
+    print_message("rule  accepting  refusing\n");
+    for (int r = 0; r < CS_RULE_COUNT; r++) {
+        const char *id = cs_rule_text((enum cs_rule)r)->id, *where = declared(id), *fault = NULL;
+        const struct cs_rule_place place = cs_rule_place((enum cs_rule)r);
+        bool both = n_seen[r][1] != 0 && n_seen[r][0] != 0;
+        if (place.judged == NULL)
+            fault = where == NULL || *where != '\0' ? "not judged, and not declared as such" : NULL;
+        else if (where != NULL && *where == '\0')
+            fault = "judged, yet declared as not judged";
+        else if (!both && where == NULL)
+            fault = n_seen[r][1] == 0 ? "no accepting row" : "no refusing row";
+        if (where != NULL && !both)
+            print_message("%-5s %s\n", id, *where != '\0' ? where : "not judged");
+        else
+            print_message("%-5s %9u %9u\n", id, n_seen[r][1], n_seen[r][0]);
+        if (fault != NULL) {
+            print_error("%s: %s\n", id, fault);
+            n_without++;
+        }
+    }
+    assert_int_equal(n_without, 0);
+}
+
+/* The listing names every input that a row declares. */
+static void inputs_have_names(void **state)
+{
+    (void)state;
     for (int r = 0; r < CS_RULE_COUNT; r++)
-        for (int ok = 0; ok < 2; ok++)
-            if (mine[r] && !seen[r][ok])
-                fail_msg("%s has no %s row", cs_rule_text((enum cs_rule)r)->id,
-                         ok ? "accepting" : "refusing");
+        for (unsigned bit = 1; bit != 0; bit <<= 1)
+            if ((cs_rule_place((enum cs_rule)r).inputs & bit) != 0 && cs_input_name(bit) == NULL)
+                fail_msg("%s: input %u has no name", cs_rule_text((enum cs_rule)r)->id, bit);
 }
 
 /* What a row does not read cannot change it. */
@@ -73,8 +115,10 @@ static void rows_read_only_what_they_declare(void **state)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    n_words = argc;
+    word = argv;
     H = calloc(1, sizeof *H);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tbs_tables),
@@ -131,6 +175,7 @@ int main(void)
         cmocka_unit_test(lint_table),
         cmocka_unit_test(linter_table),
         cmocka_unit_test(rows_read_only_what_they_declare),
+        cmocka_unit_test(inputs_have_names),
         cmocka_unit_test(every_rule_has_both_rows), /* last: looks back at the others */
     };
     int failed = H != NULL ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
