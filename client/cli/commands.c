@@ -26,6 +26,8 @@ const struct cs_command cs_commands[] = {
     ROW("ledger verify", "prove a ledger file consistent", "FILE", 1, 1, ledger_verify),
     ROW("ledger show", "print the entries of a ledger file", "FILE", 1, 1, ledger_show),
     ROW("policy check", "read a policy and say what it allows", "FILE", 1, 1, policy_check),
+    ROW("lint-request", "make the certificate a linter wants, or have a linter's result signed",
+        "[-- LINTER ARGUMENTS]", 0, 256, lint_request),
     ROW("rules", "list every rule: clause, inputs, dates", NULL, 0, 0, rules),
     ROW("explain", "print one rule, what satisfies it, and what is in force today", "RULE", 1, 1, explain),
     { 0 },

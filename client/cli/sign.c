@@ -1,6 +1,6 @@
-#include <openssl/pem.h>
 
 #include "client/cli/call.h"
+#include "client/cli/cert_file.h"
 #include "client/cli/envelope_file.h"
 #include "client/cli/keys.h"
 #include "client/cli/pbjson.h"
@@ -108,34 +108,12 @@ static CS_RESULT request_id(const struct cs_args *args, uint8_t out[REQUEST_ID_M
     return CS_OK;
 }
 
-static bool ends_in_pem(const char *path)
-{
-    size_t len = strlen(path);
-    return len >= 4 && strcmp(path + len - 4, ".pem") == 0;
-}
-
-static int write_certificate(struct cs_cli *cli, const struct cs_args *args, struct cs_span der)
-{
-    const char *path = cs_arg_get(args, "out");
-    if (path != NULL && !ends_in_pem(path))
-        return cs_cli_write(cli, args, der);
-    BIO *pem = BIO_new(BIO_s_mem());
-    char *at = NULL;
-    int code = CS_EXIT_UNREACHABLE;
-    if (pem != NULL && PEM_write_bio(pem, PEM_STRING_X509, "", der.at, (long)der.len) > 0) {
-        long len = BIO_get_mem_data(pem, &at);
-        code = cs_cli_write(cli, args, cs_span_of(at, (size_t)len));
-    }
-    BIO_free(pem);
-    return code;
-}
-
 static int print_signed(struct cs_cli *cli, const struct cs_args *args,
                         const Countersign__V1__SignCertificateResponse *response)
 {
     bool as_json = cs_arg_has(args, "json"), to_file = cs_arg_has(args, "out");
     struct cs_span der = cs_proto_span(response->certificate);
-    int code = !as_json || to_file ? write_certificate(cli, args, der) : CS_EXIT_DONE;
+    int code = !as_json || to_file ? cs_certificate_write(cli, args, der) : CS_EXIT_DONE;
     if (code != CS_EXIT_DONE)
         return code;
     if (as_json)
