@@ -111,7 +111,7 @@ static void name_fault(struct cs_attest *a, const struct cs_attest_kind *kind,
 }
 
 static CS_RESULT make_statement(struct cs_attest *a, const struct cs_attest_kind *kind,
-                                struct cs_arena *arena, struct cs_span *out_payload)
+                                cs_attest_judge *judge, struct cs_arena *arena, struct cs_span *out_payload)
 {
     json_t *document;
     struct cs_pbjson_fault fault;
@@ -130,6 +130,8 @@ static CS_RESULT make_statement(struct cs_attest *a, const struct cs_attest_kind
         cs_note_set(&a->note, "the statement is not acceptable: %s", why);
         return CS_ERR(FORM);
     }
+    if (judge != NULL)
+        CS_TRY(judge(a, s));
     CS_TRY(cs_proto_pack(m, arena, out_payload));
     if (out_payload->len > CS_PAYLOAD_MAX_LEN) {
         cs_note_set(&a->note, "the statement has %zu bytes, at most %d are allowed", out_payload->len,
@@ -139,7 +141,8 @@ static CS_RESULT make_statement(struct cs_attest *a, const struct cs_attest_kind
     return CS_OK;
 }
 
-static CS_RESULT make_envelope(struct cs_attest *a, const struct cs_attest_kind *kind, struct cs_buf *out)
+static CS_RESULT make_envelope(struct cs_attest *a, const struct cs_attest_kind *kind, cs_attest_judge *judge,
+                               struct cs_buf *out)
 {
     CS_AUTO_ARENA struct cs_arena arena = { 0 };
     CS_AUTO_PKEY EVP_PKEY *key = NULL;
@@ -150,7 +153,7 @@ static CS_RESULT make_envelope(struct cs_attest *a, const struct cs_attest_kind 
     CS_TRY(cs_attest_flags(a, kind->flags));
     if (kind->complete != NULL)
         CS_TRY(kind->complete(a));
-    CS_TRY(make_statement(a, kind, &arena, &payload));
+    CS_TRY(make_statement(a, kind, judge, &arena, &payload));
     cs_result r = cs_key_read(cs_arg_get(a->args, "key"), &key, &note);
     if (!cs_ok(r)) {
         cs_note_set(&a->note, "--key %s", note.text);
@@ -161,14 +164,21 @@ static CS_RESULT make_envelope(struct cs_attest *a, const struct cs_attest_kind 
 
 int cs_attest_run(struct cs_cli *cli, const struct cs_args *args, const struct cs_attest_kind *kind)
 {
-    struct cs_attest a = { .cli = cli, .args = args };
+    return cs_attest_run_judged(cli, args, kind, NULL, NULL);
+}
+
+int cs_attest_run_judged(struct cs_cli *cli, const struct cs_args *args, const struct cs_attest_kind *kind,
+                         cs_attest_judge *judge, const void *context)
+{
+    struct cs_attest a = { .cli = cli, .args = args, .context = context };
     CS_AUTO_BUF struct cs_buf envelope = { 0 };
     int code = cs_envelope_format_check(cli, args);
     if (code != CS_EXIT_DONE)
         return code;
-    cs_result r = make_envelope(&a, kind, &envelope);
+    cs_result r = make_envelope(&a, kind, judge, &envelope);
     json_decref(a.body);
     if (!cs_ok(r))
-        return cs_cli_usage(cli, "%s", a.note.text[0] != '\0' ? a.note.text : cs_result_text(r));
+        return cs_cli_fail(cli, a.refused ? CS_EXIT_REFUSED : CS_EXIT_USAGE, "%s",
+                           a.note.text[0] != '\0' ? a.note.text : cs_result_text(r));
     return cs_envelope_write(cli, args, cs_buf_span(&envelope));
 }

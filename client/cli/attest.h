@@ -35,6 +35,8 @@ struct cs_attest {
     json_t *body;
     int64_t now_unix_s, issued_at_unix_s, expires_at_unix_s;
     struct cs_note note;
+    const void *context; /* of the command, for its hooks */
+    bool refused;        /* what failed is the content, not the command line: exit code 1 */
 };
 
 struct cs_attest_kind {
@@ -48,6 +50,10 @@ struct cs_attest_kind {
 
 /* cs_attest_run makes, checks, signs and writes one statement. */
 int cs_attest_run(struct cs_cli *cli, const struct cs_args *args, const struct cs_attest_kind *kind);
+/* cs_attest_run_judged also asks judge about the statement before it is signed; context is a->context. */
+typedef CS_RESULT cs_attest_judge(struct cs_attest *a, const Countersign__V1__Statement *s);
+int cs_attest_run_judged(struct cs_cli *cli, const struct cs_args *args, const struct cs_attest_kind *kind,
+                         cs_attest_judge *judge, const void *context);
 
 /* cs_attest_flags sets the members of a->body from the flags given. ARGUMENT with a->note. */
 CS_RESULT cs_attest_flags(struct cs_attest *a, const struct cs_attest_flag *flags);

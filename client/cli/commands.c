@@ -15,6 +15,8 @@ const struct cs_command cs_commands[] = {
     ROW("attest order", "sign a one-shot order: account, key, names, profile", NULL, 0, 0, attest_order),
     ROW("attest lint", "sign the result of linting one TBS", NULL, 0, 0, attest_lint),
     ROW("attest approval", "sign a person's decision about an order", NULL, 0, 0, attest_approval),
+    ROW("attest from-open-mpic", "sign what an Open MPIC answer says, counted again", NULL, 0, 0,
+        attest_from_open_mpic),
     ROW("attest cosign", "add a signature to a signed statement", NULL, 0, 0, attest_cosign),
     ROW("attest show", "print a signed statement", "FILE", 1, 1, attest_show),
     ROW("tbs show", "print a TBSCertificate as the gate reads it", "FILE", 1, 1, tbs_show),
