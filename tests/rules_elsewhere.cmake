@@ -4,8 +4,7 @@ set(CS_RULES_ELSEWHERE
     N01=e2e.elsewhere N03=e2e.elsewhere N04=e2e.elsewhere
     E01=unit.evidence.admit E02=unit.evidence.admit E03=unit.evidence.admit E04=unit.evidence.admit
     E05=unit.evidence.admit E06=e2e.elsewhere E07=unit.evidence.admit
-    T10= T11= T16= T18= T19= T20= P01= P02= P03= P04= P05= V04= V07= V08= V09= V10= C01= C02= C03= C04=
-    O03= O04= O05= O06= O07=)
+    P02= P03= P04= P05= O03= O04= O05= O06= O07=)
 
 # cs_check_rules_elsewhere(): every test named above exists; called when all folders were added.
 function(cs_check_rules_elsewhere)

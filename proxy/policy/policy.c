@@ -85,8 +85,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
 {
     const struct cs_yaml_node *root;
     CS_TRY(cs_yaml_read(document, CS_POLICY_MAX_LEN, p->arena, &root, note));
-    enum { SCHEMA, VERSION, DEPLOYMENT, ISSUERS, ATTESTERS, CLIENTS, LIMITS, LISTS, N };
-    enum { SCHEMA, VERSION, DEPLOYMENT, ISSUERS, ATTESTERS, CLIENTS, LIMITS, LINT, PERSPECTIVES, N };
+    enum { SCHEMA, VERSION, DEPLOYMENT, ISSUERS, ATTESTERS, CLIENTS, LIMITS, LISTS, LINT, PERSPECTIVES, N };
     struct cs_yaml_field f[N] = {
         [SCHEMA] = { .key = "schema", .required = true },
         [VERSION] = { .key = "version", .required = true },
@@ -110,7 +109,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
     CS_TRY(cs_policy_read_attesters(p, f[ATTESTERS].value, note));
     CS_TRY(cs_policy_read_clients(p, f[CLIENTS].value, note));
     CS_TRY(read_limits(p, f[LIMITS].value, note));
-    return cs_policy_read_lists(p, root, f[LISTS].value, note);
+    CS_TRY(cs_policy_read_lists(p, root, f[LISTS].value, note));
     CS_TRY(cs_policy_read_lint(p, root, f[LINT].value, note));
     if (f[PERSPECTIVES].value != NULL)
         CS_TRY(cs_sites_read(f[PERSPECTIVES].value, p->arena, &p->perspectives, note));

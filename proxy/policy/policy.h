@@ -26,6 +26,7 @@ enum {
     CS_POLICY_CLIENTS_MAX = 256,
     CS_LIST_PATH_MAX_LEN = 4096,
     CS_POLICY_CAA_IDENTITIES_MAX = 16,
+    CS_POLICY_LINTERS_MAX = 16,
     CS_POLICY_PINS_MAX = 32,            /* of one issuer */
     CS_POLICY_PIN_EXTENSIONS_MAX = 48,  /* of one pin */
     CS_POLICY_PIN_VALUE_MAX_LEN = 4096, /* of one fixed value */
@@ -49,8 +50,6 @@ struct cs_pin {
     uint32_t n_extensions, n_attributes;
     struct cs_pin_extension *extension;
     struct cs_span *attribute; /* OIDs (content octets) of further subject attributes */
-    CS_POLICY_LINTERS_MAX = 16,
-    CS_POLICY_ID_MAX_LEN = 64, /* ids and names: [A-Za-z0-9][A-Za-z0-9._/@-]* */
 };
 
 struct cs_issuer {
@@ -113,6 +112,8 @@ struct cs_list_source {
  * public_suffix has a path, and each key list has a path, an accept_missing or both. */
 struct cs_lists_config {
     struct cs_list_source public_suffix, tld, debian_weak_keys, compromised_keys;
+};
+
 /* A version of a linter, and what is known of its dates. */
 struct cs_linter_release {
     struct cs_version version;
@@ -145,7 +146,6 @@ struct cs_policy {
     struct cs_client client[CS_POLICY_CLIENTS_MAX];
     struct cs_limits limits;
     struct cs_lists_config lists;
-    struct cs_arena *arena; /* owned; all spans above live in it */
     struct cs_lint_policy lint;
     struct cs_sites perspectives; /* none without the section */
     struct cs_arena *arena;       /* owned; all spans above live in it */

@@ -46,6 +46,14 @@ struct cs_rule_place cs_rule_place(enum cs_rule r)
             out = (struct cs_rule_place){ "for each statement of control", "proxy/gate/rules", 0 };
         out.inputs |= controls[i].inputs;
     }
+    const struct cs_caa_row *checks = cs_caa_rows(&n);
+    for (size_t i = 0; i < n; i++) {
+        if (checks[i].rule != r)
+            continue;
+        if (out.judged == NULL)
+            out = (struct cs_rule_place){ "for each CAA check of a name", "proxy/gate/rules", 0 };
+        out.inputs |= checks[i].inputs;
+    }
     const struct cs_rule_row *rows = cs_rule_rows(&n);
     for (size_t i = 0; i < n; i++) {
         if (rows[i].rule != r)
@@ -75,6 +83,8 @@ const char *cs_input_name(unsigned bit)
         return "evidence";
     case CS_IN_LEDGER:
         return "ledger";
+    case CS_IN_LISTS:
+        return "lists";
     default:
         return NULL;
     }

@@ -68,7 +68,7 @@ static const char good[] = "schema: countersign-policy-v1\n"
                            "lists:\n"
                            "  public_suffix: { path: /psl.dat, max_age_days: 30 }\n"
                            "  debian_weak_keys: { path: /weak.bin }\n"
-                           "  compromised_keys: { path: /keys.txt }\n";
+                           "  compromised_keys: { path: /keys.txt }\n"
                            "lint:\n"
                            "  linters:\n"
                            "    - name: zlint\n"
@@ -397,7 +397,7 @@ static const struct fault faults[] = {
     ONE("version: 7\n", "", "schema:", "the key 'version' is missing"),
     ONE("version: 7\n", "version: 7\nenforce: false\n", "enforce:",
         "enforce: unknown key; one of schema, version, deployment, issuers, attesters, clients, limits, "
-        "lint, perspectives"),
+        "lists, lint, perspectives"),
     ONE("deployment: production", "deployment: two words",
         "deployment:", "deployment: 'two words'; needed: a letter or digit"),
 

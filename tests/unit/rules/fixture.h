@@ -46,10 +46,9 @@ struct house {
     struct cs_policy policy;
     struct cs_tbs tbs;
     struct cs_facts facts;
-    struct cs_evidence evidence[CS_FACTS_EVIDENCE_MAX + CS_TBS_NAMES_MAX];
-    bool own_caa; /* the test brings the CAA checks; else house_judge makes one for each name */
-    struct cs_evidence evidence[CS_FACTS_EVIDENCE_MAX + 1];
-    bool own_lint;                /* house_judge adds no lint of these bytes: the test cares for it */
+    struct cs_evidence evidence[CS_FACTS_EVIDENCE_MAX + CS_TBS_NAMES_MAX + 1];
+    bool own_caa;  /* the test brings the CAA checks; else house_judge makes one for each name */
+    bool own_lint; /* house_judge adds no lint of these bytes: the test cares for it */
     struct cs_use_fact order_use; /* put on every order found */
     struct cs_verdict verdict;    /* of the last judgement */
     uint32_t order;               /* that it rests on */
