@@ -140,6 +140,24 @@ static CS_RESULT audit_use(struct cs_audit *a, uint64_t seq, const intent_t *m, 
     return r;
 }
 
+/* The subject is the one that stands in the TBS, and the account's index leads to it. */
+static CS_RESULT audit_subject(struct cs_audit *a, uint64_t seq, const intent_t *m)
+{
+    if (m->subject.len == 0)
+        return CS_OK;
+    if (memmem(m->tbs.data, m->tbs.len, m->subject.data, m->subject.len) == NULL)
+        return cs_audit_bad(a, seq, "its subject does not stand in its TBS");
+    sqlite3_stmt *s = a->statement[CS_AUDIT_SUBJECT_ROW];
+    bool row = false;
+    cs_bind_span(s, 1, cs_proto_span(m->account));
+    cs_bind_u64(s, 2, seq);
+    cs_result r = cs_audit_step(a, CS_AUDIT_SUBJECT_ROW, &row);
+    (void)sqlite3_reset(s);
+    CS_TRY(r);
+    a->n_subjects++;
+    return row ? CS_OK : cs_audit_bad(a, seq, "its subject row is missing");
+}
+
 static CS_RESULT audit_intent(struct cs_audit *a, uint64_t seq, const intent_t *m)
 {
     const struct use uses[] = {
@@ -150,6 +168,7 @@ static CS_RESULT audit_intent(struct cs_audit *a, uint64_t seq, const intent_t *
     bool ordered = m->order_id.len != 0;
     for (size_t i = 0; i < (ordered ? 3 : 2); i++)
         CS_TRY(audit_use(a, seq, m, &uses[i]));
+    CS_TRY(audit_subject(a, seq, m));
     for (size_t i = 0; i < m->n_evidence_sha256s; i++)
         CS_TRY(needs_put(a, seq, CS_AUDIT_EVIDENCE_PUT_OF, m->evidence_sha256s[i], "evidence"));
     struct cs_sha256 tbs_sha256 = cs_sha256(cs_proto_span(m->tbs));
@@ -252,7 +271,7 @@ CS_RESULT cs_audit_counts(struct cs_audit *a)
     } rows[] = {
         { "intent_request", a->report.n_intents }, { "intent_serial", a->report.n_intents },
         { "intent_order", a->n_orders },           { "intent_outcome", a->n_outcomes },
-        { "deposit_seq", a->report.n_deposits },
+        { "deposit_seq", a->report.n_deposits },   { "intent_subject", a->n_subjects },
     };
     for (int i = 0; i < (int)(sizeof rows / sizeof *rows); i++) {
         uint64_t there = cs_column_u64(s, i);

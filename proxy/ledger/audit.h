@@ -19,6 +19,7 @@
     X(REQUEST_ROWS)            \
     X(SERIAL_ROWS)             \
     X(ORDER_ROWS)              \
+    X(SUBJECT_ROW)             \
     X(OUTCOME_ROW) X(DEPOSIT_ROW) X(EVIDENCE_PUT_OF) X(STATEMENT_PUT_OF) X(INDEX_COUNTS) X(LAST_SEQ)
 
 enum cs_audit_statement {
@@ -40,7 +41,7 @@ struct cs_audit {
     struct cs_arena arena; /* of one entry */
     struct cs_merkle tree;
     struct cs_ledger_report report;
-    uint64_t n_orders, n_outcomes;
+    uint64_t n_orders, n_subjects, n_outcomes;
     struct cs_audit_open *open; /* intents without an outcome so far */
     size_t n_open, open_room;
     uint64_t n_puts, last_put_needed; /* rows seen; the highest an entry since the last head relies on */

@@ -51,6 +51,9 @@ static bool intent_holds(const Countersign__Ledger__V1__Intent *m)
         return false;
     if (!are_digests(m->n_evidence_sha256s, m->evidence_sha256s))
         return false;
+    if (m->subject.len == 0 ? m->identity_sha256.len != 0
+                            : !is_digest(m->identity_sha256) || !is_key(m->account))
+        return false;
     for (size_t i = 0; i < m->n_covers; i++) {
         const Countersign__Ledger__V1__Cover *c = m->covers[i];
         if (!is_plain(&c->base) || c->evidence >= m->n_evidence_sha256s ||
@@ -160,6 +163,17 @@ uint32_t cs_entry_case(struct cs_span body)
     if (!skip_varint(&r, &v) || (v & 7) != 2 || v >> 3 > UINT16_MAX)
         return 0;
     return (uint32_t)(v >> 3);
+}
+
+bool cs_entry_time(struct cs_span body, int64_t *out_unix_us)
+{
+    struct cs_reader r = cs_reader_init(body);
+    uint64_t v = 0;
+    if (!skip_varint(&r, &v) || v != (1u << 3 | 0) || !skip_varint(&r, &v) || /* seq */
+        !skip_varint(&r, &v) || v != (2u << 3 | 0) || !skip_varint(&r, &v) || v > INT64_MAX)
+        return false;
+    *out_unix_us = (int64_t)v;
+    return true;
 }
 
 CS_RESULT cs_entry_unpack(struct cs_span body, struct cs_arena *arena, const entry_t **out)

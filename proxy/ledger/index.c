@@ -99,7 +99,12 @@ static CS_RESULT put_intent(struct cs_ledger *l, uint64_t seq, const Countersign
     CS_TRY(put_use(l, CS_SQL_SERIAL_PUT, m->issuer, m->serial, seq, m));
     if (m->order_id.len != 0)
         CS_TRY(put_use(l, CS_SQL_ORDER_PUT, m->account, m->order_id, seq, m));
-    return CS_OK;
+    if (m->subject.len == 0)
+        return CS_OK;
+    s = l->statement[CS_SQL_SUBJECT_PUT];
+    cs_bind_span(s, 1, cs_proto_span(m->account));
+    cs_bind_u64(s, 2, seq);
+    return cs_turn_write(l, CS_SQL_SUBJECT_PUT);
 }
 
 CS_RESULT cs_index_put(struct cs_ledger *l, const entry_t *e)

@@ -50,9 +50,10 @@ void cs_ledger_close(struct cs_ledger *l); /* NULL-safe; uncommitted appends are
  *
  * ARGUMENT: no body, an undeclared enum value, a digest that is not 32 bytes, an Intent without
  * client, request id, issuer, serial, TBS or pair digest (an empty order id is allowed and not
- * indexed), a key over CS_LEDGER_KEY_MAX_LEN, a cover that names no evidence. NOT_FOUND also: an
- * Intent or a Deposit names evidence that is not in the store, a Deposit a statement id that is not
- * bound: put them first, in the same turn. A refused append changes nothing of the turn. */
+ * indexed), a subject without account and identity digest or the digest without it, a key over
+ * CS_LEDGER_KEY_MAX_LEN, a cover that names no evidence. NOT_FOUND also: an Intent or a Deposit names
+ * evidence that is not in the store, a Deposit a statement id that is not bound: put them first, in the same
+ * turn. A refused append changes nothing of the turn. */
 CS_RESULT cs_ledger_append(struct cs_ledger *l, Countersign__Ledger__V1__Entry *entry, uint64_t *out_seq);
 
 /* cs_ledger_commit makes the turn durable and hands out one grant per Intent appended in it, in
@@ -127,12 +128,24 @@ CS_RESULT cs_ledger_request_get(struct cs_ledger *l, struct cs_span client, stru
 struct cs_use {
     uint64_t precertificate_seq;
     uint64_t certificate_seq;
-    struct cs_sha256 pair_sha256; /* of the precertificate, or of the certificate without one */
+    struct cs_sha256 pair_sha256;   /* of the precertificate, or of the certificate without one */
+    bool precertificate_signed;     /* its outcome says SIGNED: neither open nor UNKNOWN */
+    int64_t precertificate_unix_us; /* time of its intent */
 };
 CS_RESULT cs_ledger_serial_get(struct cs_ledger *l, struct cs_span issuer, struct cs_span serial,
                                struct cs_use *out);
 CS_RESULT cs_ledger_order_get(struct cs_ledger *l, struct cs_span account, struct cs_span order_id,
                               struct cs_use *out);
+
+/* The newest intent of an account that carries a subject (an organisation's or a person's); one closed
+ * as NOT_SIGNED does not count. seq is 0 when there is none. The spans live in the arena. */
+struct cs_subject_use {
+    uint64_t seq;
+    struct cs_span subject;           /* whole Name DER */
+    struct cs_sha256 identity_sha256; /* payload digest of the OrganizationIdentity relied on */
+};
+CS_RESULT cs_ledger_subject_get(struct cs_ledger *l, struct cs_span account, struct cs_arena *arena,
+                                struct cs_subject_use *out);
 
 /* ---- head and reading ---- */
 

@@ -3,6 +3,11 @@
 
 typedef Countersign__Ledger__V1__Entry entry_t;
 
+enum {
+    SIGNED = COUNTERSIGN__LEDGER__V1__OUTCOME_RESULT__OUTCOME_RESULT_SIGNED,
+    NOT_SIGNED = COUNTERSIGN__LEDGER__V1__OUTCOME_RESULT__OUTCOME_RESULT_NOT_SIGNED,
+};
+
 CS_RESULT cs_ledger_entry_get(struct cs_ledger *l, uint64_t seq, struct cs_arena *arena,
                               struct cs_span *out_entry)
 {
@@ -54,7 +59,7 @@ static CS_RESULT counting_intent(struct cs_ledger *l, struct cs_span client, str
         if (!row)
             break;
         int result = sqlite3_column_int(s, 1);
-        if (result == COUNTERSIGN__LEDGER__V1__OUTCOME_RESULT__OUTCOME_RESULT_NOT_SIGNED)
+        if (result == NOT_SIGNED)
             continue;
         *out_seq = cs_column_u64(s, 0);
         *out_result = result;
@@ -92,7 +97,7 @@ CS_RESULT cs_ledger_request_get(struct cs_ledger *l, struct cs_span client, stru
         CS_TRY(get_body(l, outcome_seq, COUNTERSIGN__LEDGER__V1__ENTRY__BODY_OUTCOME, arena, &e));
         if (e->outcome->intent_seq != seq || (int)e->outcome->result != result)
             return CS_ERR(STORE_CORRUPT);
-        bool is_signed = result == COUNTERSIGN__LEDGER__V1__OUTCOME_RESULT__OUTCOME_RESULT_SIGNED;
+        bool is_signed = result == SIGNED;
         view.state = is_signed ? CS_INTENT_SIGNED : CS_INTENT_UNKNOWN;
         if (is_signed) {
             view.tbs = cs_proto_span(m->tbs);
@@ -101,6 +106,17 @@ CS_RESULT cs_ledger_request_get(struct cs_ledger *l, struct cs_span client, stru
     }
     *out = view;
     return CS_OK;
+}
+
+static CS_RESULT time_of(struct cs_ledger *l, uint64_t seq, int64_t *out_unix_us)
+{
+    sqlite3_stmt *s = l->statement[CS_SQL_ENTRY_GET];
+    bool row = false;
+    cs_bind_u64(s, 1, seq);
+    CS_TRY(cs_query_step(l, s, &row));
+    bool read = row && cs_entry_time(cs_column_span(s, 0), out_unix_us);
+    (void)sqlite3_reset(s);
+    return read ? CS_OK : CS_ERR(STORE_CORRUPT);
 }
 
 static CS_RESULT get_use(struct cs_ledger *l, enum cs_statement id, struct cs_span a, struct cs_span b,
@@ -116,19 +132,23 @@ static CS_RESULT get_use(struct cs_ledger *l, enum cs_statement id, struct cs_sp
         CS_TRY(cs_query_step(l, s, &row));
         if (!row)
             break;
-        if (sqlite3_column_int(s, 3) == COUNTERSIGN__LEDGER__V1__OUTCOME_RESULT__OUTCOME_RESULT_NOT_SIGNED)
+        if (sqlite3_column_int(s, 3) == NOT_SIGNED)
             continue;
         bool pre = sqlite3_column_int(s, 1) == COUNTERSIGN__LEDGER__V1__SIGN_KIND__SIGN_KIND_PRECERTIFICATE;
         uint64_t *seq = pre ? &use.precertificate_seq : &use.certificate_seq;
         if (*seq != 0)
             continue; /* the first one counts */
         *seq = cs_column_u64(s, 0);
+        if (pre)
+            use.precertificate_signed = sqlite3_column_int(s, 3) == SIGNED;
         if ((pre || use.precertificate_seq == 0) && !cs_column_sha256(s, 2, &use.pair_sha256)) {
             (void)sqlite3_reset(s);
             return CS_ERR(STORE_CORRUPT);
         }
     }
     (void)sqlite3_reset(s);
+    if (use.precertificate_seq != 0)
+        CS_TRY(time_of(l, use.precertificate_seq, &use.precertificate_unix_us));
     *out = use;
     return CS_OK;
 }
@@ -143,4 +163,29 @@ CS_RESULT cs_ledger_order_get(struct cs_ledger *l, struct cs_span account, struc
                               struct cs_use *out)
 {
     return get_use(l, CS_SQL_ORDER_GET, account, order_id, out);
+}
+
+CS_RESULT cs_ledger_subject_get(struct cs_ledger *l, struct cs_span account, struct cs_arena *arena,
+                                struct cs_subject_use *out)
+{
+    CS_TRY(cs_usable(l));
+    sqlite3_stmt *s = l->statement[CS_SQL_SUBJECT_GET];
+    struct cs_subject_use use = { 0 };
+    cs_bind_span(s, 1, account);
+    for (bool row = true; row && use.seq == 0;) {
+        CS_TRY(cs_query_step(l, s, &row));
+        if (row && sqlite3_column_int(s, 1) != NOT_SIGNED)
+            use.seq = cs_column_u64(s, 0);
+    }
+    (void)sqlite3_reset(s);
+    if (use.seq != 0) {
+        const entry_t *e = NULL;
+        CS_TRY(get_body(l, use.seq, COUNTERSIGN__LEDGER__V1__ENTRY__BODY_INTENT, arena, &e));
+        if (e->intent->subject.len == 0 || !cs_span_eq(cs_proto_span(e->intent->account), account))
+            return CS_ERR(STORE_CORRUPT);
+        use.subject = cs_proto_span(e->intent->subject);
+        memcpy(&use.identity_sha256, e->intent->identity_sha256.data, sizeof use.identity_sha256);
+    }
+    *out = use;
+    return CS_OK;
 }

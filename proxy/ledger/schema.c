@@ -29,6 +29,8 @@ CS_RESULT cs_schema_create(sqlite3 *db, struct cs_note *note)
     CS_TRY(run(db, "BEGIN IMMEDIATE", note));
     cs_result r = run(db, CS_SCHEMA_SQL, note);
     if (cs_ok(r))
+        r = run(db, CS_SCHEMA_SUBJECT_SQL, note);
+    if (cs_ok(r))
         r = run(db, numbers, note);
     if (cs_ok(r))
         r = run(db, "COMMIT", note);

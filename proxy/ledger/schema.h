@@ -73,6 +73,12 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 2
                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           " expires_unix_s INTEGER NOT NULL) STRICT;" CS_APPEND_ONLY(                                   \
                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                               "deposit_key") CS_INSERT_ONLY_WHEN_NOT("deposit_key", "NEW.put <= (SELECT max(put) FROM deposit_key)") "CREATE INDEX deposit_key_by_key ON deposit_key (key, expires_unix_s);" CS_SCHEMA_TOKEN_SQL
 
+/* Since version 2. A ledger of version 1 is refused, not upgraded: its intents do not say whose subject
+ * they signed, so that every account would look new. */
+#define CS_SCHEMA_SUBJECT_SQL                                                                               \
+    "CREATE TABLE intent_subject (account BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (account, seq))" \
+    " STRICT, WITHOUT ROWID;" CS_APPEND_ONLY("intent_subject")
+
 /* The statements the gate's handle keeps prepared: name, SQL. */
 #define CS_STATEMENTS(X)                                                                                     \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                              \
@@ -94,6 +100,9 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 2
       "INSERT INTO intent_order (account, order_id, seq, kind, pair) VALUES (?1, ?2, ?3, ?4, ?5)")           \
     X(ORDER_GET, "SELECT s.seq, s.kind, s.pair, o.result FROM intent_order s LEFT JOIN intent_outcome o"     \
                  " ON o.intent_seq = s.seq WHERE s.account = ?1 AND s.order_id = ?2 ORDER BY s.seq")         \
+    X(SUBJECT_PUT, "INSERT INTO intent_subject (account, seq) VALUES (?1, ?2)")                              \
+    X(SUBJECT_GET, "SELECT s.seq, o.result FROM intent_subject s LEFT JOIN intent_outcome o"                 \
+                   " ON o.intent_seq = s.seq WHERE s.account = ?1 ORDER BY s.seq DESC")                      \
     X(OUTCOME_PUT, "INSERT INTO intent_outcome (intent_seq, seq, result) VALUES (?1, ?2, ?3)")               \
     X(OUTCOME_GET, "SELECT seq, result FROM intent_outcome WHERE intent_seq = ?1")                           \
     X(DEPOSIT_PUT, "INSERT INTO deposit_seq (digest, seq) VALUES (?1, ?2)")                                  \
@@ -133,6 +142,7 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 2
 #define CS_SQL_ORDER_ROWS                                                                          \
     "SELECT s.seq, o.result, o.seq, s.kind, s.pair FROM intent_order s LEFT JOIN intent_outcome o" \
     " ON o.intent_seq = s.seq WHERE s.account = ?1 AND s.order_id = ?2 AND s.seq <= ?3 ORDER BY s.seq"
+#define CS_SQL_SUBJECT_ROW      "SELECT 1 FROM intent_subject WHERE account = ?1 AND seq = ?2"
 #define CS_SQL_OUTCOME_ROW      "SELECT seq, result FROM intent_outcome WHERE intent_seq = ?1"
 #define CS_SQL_DEPOSIT_ROW      "SELECT 1 FROM deposit_seq WHERE digest = ?1 AND seq = ?2"
 #define CS_SQL_EVIDENCE_PUT_OF  "SELECT put FROM evidence WHERE digest = ?1"
@@ -140,7 +150,7 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 2
 #define CS_SQL_INDEX_COUNTS                                                               \
     "SELECT (SELECT count(*) FROM intent_request), (SELECT count(*) FROM intent_serial)," \
     " (SELECT count(*) FROM intent_order), (SELECT count(*) FROM intent_outcome),"        \
-    " (SELECT count(*) FROM deposit_seq)"
+    " (SELECT count(*) FROM deposit_seq), (SELECT count(*) FROM intent_subject)"
 
 /* cs_schema_create writes the schema and its numbers in one transaction. */
 CS_RESULT cs_schema_create(sqlite3 *db, struct cs_note *note);

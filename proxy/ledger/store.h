@@ -110,6 +110,9 @@ void cs_turn_fail(struct cs_ledger *l);
 CS_RESULT cs_entry_form(const Countersign__Ledger__V1__Entry *e);
 /* cs_entry_case reads only the field number of the body; 0 when the bytes do not begin like an entry. */
 uint32_t cs_entry_case(struct cs_span body);
+/* cs_entry_time reads only the time, of an entry of 1970 or later; false when the bytes do not begin
+ * like one. */
+bool cs_entry_time(struct cs_span body, int64_t *out_unix_us);
 /* cs_entry_unpack decodes canonical bytes and checks the form; STORE_CORRUPT otherwise. */
 CS_RESULT cs_entry_unpack(struct cs_span body, struct cs_arena *arena,
                           const Countersign__Ledger__V1__Entry **out);

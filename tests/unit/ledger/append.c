@@ -241,6 +241,78 @@ static void precertificate_and_final_share_serial_and_order(void **state)
     assert_int_equal(view.state, CS_INTENT_NONE);
 }
 
+/* The newest subject of an account, whatever came of the others. */
+static void last_subject_of_an_account(void **state)
+{
+    struct house *h = *state;
+    CS_AUTO_ARENA struct cs_arena arena = { 0 };
+    struct cs_subject_use use = { .seq = 9 };
+    uint64_t seq[4], ignored;
+    assert_ok(cs_ledger_subject_get(h->l, cs_span_str("acme"), &arena, &use));
+    assert_int_equal(use.seq, 0);
+    for (unsigned n = 0; n < 4; n++) /* the last has no subject */
+        assert_ok(append_intent(h->l,
+                                &(struct intent_plan){ .n = n, .subject = n < 3 ? SUBJECT : NO_SUBJECT },
+                                &seq[n]));
+    static const struct {
+        Countersign__Ledger__V1__OutcomeResult result;
+        unsigned closes, last;
+    } rows[] = {
+        { OUTCOME(UNSPECIFIED), 0, 2 }, /* open ones count */
+        { OUTCOME(NOT_SIGNED), 2, 1 },
+        { OUTCOME(UNKNOWN), 1, 1 },
+        { OUTCOME(SIGNED), 0, 1 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        unsigned last = rows[i].last;
+        if (rows[i].result != OUTCOME(UNSPECIFIED))
+            assert_ok(append_outcome(h->l, seq[rows[i].closes], rows[i].result, rows[i].closes, &ignored));
+        for (int again = 0; again < 2; again++) {
+            uint8_t tbs[64];
+            struct cs_sha256 identity = identity_of(last);
+            assert_ok(cs_ledger_subject_get(h->l, cs_span_str("acme"), &arena, &use));
+            assert_int_equal(use.seq, seq[last]);
+            (void)tbs_of(last, 0, tbs);
+            assert_true(cs_span_eq(use.subject, subject_of(tbs)));
+            assert_memory_equal(&use.identity_sha256, &identity, sizeof identity);
+            commit(h->l);
+            if (i == 3 && again == 0) {
+                house_close(h);
+                house_open(h);
+            }
+        }
+    }
+    assert_ok(cs_ledger_subject_get(h->l, cs_span_str("acm"), &arena, &use));
+    assert_int_equal(use.seq, 0);
+}
+
+/* A final certificate needs to know that the precertificate was signed, and when it was recorded. */
+static void precertificate_of_a_serial(void **state)
+{
+    struct house *h = *state;
+    struct cs_use use;
+    uint64_t seq, ignored;
+    int64_t before_us = house_clock_us;
+    assert_ok(append_intent(h->l, &(struct intent_plan){ .n = 1 }, &seq));
+    int64_t after_us = house_clock_us;
+    assert_ok(cs_ledger_serial_get(h->l, cs_span_str("R1"), cs_span_str("serial-1"), &use));
+    assert_false(use.precertificate_signed);
+    assert_true(use.precertificate_unix_us >= before_us && use.precertificate_unix_us <= after_us);
+    assert_ok(append_outcome(h->l, seq, OUTCOME(SIGNED), 1, &ignored));
+    assert_ok(cs_ledger_serial_get(h->l, cs_span_str("R1"), cs_span_str("serial-1"), &use));
+    assert_true(use.precertificate_signed);
+    assert_ok(append_intent(h->l, &(struct intent_plan){ .n = 2 }, &seq));
+    assert_ok(append_outcome(h->l, seq, OUTCOME(UNKNOWN), 2, &ignored));
+    assert_ok(cs_ledger_serial_get(h->l, cs_span_str("R1"), cs_span_str("serial-2"), &use));
+    assert_false(use.precertificate_signed);
+    assert_int_equal(use.precertificate_seq, seq);
+    assert_ok(append_intent(h->l, &(struct intent_plan){ .n = 3, .final = true }, &seq));
+    assert_ok(append_outcome(h->l, seq, OUTCOME(SIGNED), 3, &ignored));
+    assert_ok(cs_ledger_serial_get(h->l, cs_span_str("R1"), cs_span_str("serial-3"), &use));
+    assert_false(use.precertificate_signed);
+    assert_int_equal(use.precertificate_unix_us, 0);
+}
+
 static void refused_shapes(void **state)
 {
     struct house *h = *state;
@@ -252,6 +324,12 @@ static void refused_shapes(void **state)
     assert_result(append_intent(h->l, &(struct intent_plan){ .n = 1, .request_id = "" }, &seq), ARGUMENT);
     assert_result(append_intent(h->l, &(struct intent_plan){ .n = 1, .serial = "" }, &seq), ARGUMENT);
     assert_result(append_intent(h->l, &(struct intent_plan){ .n = 1, .request_id = long_key }, &seq),
+                  ARGUMENT);
+    assert_result(append_intent(h->l, &(struct intent_plan){ .n = 1, .subject = SUBJECT_ALONE }, &seq),
+                  ARGUMENT);
+    assert_result(append_intent(h->l, &(struct intent_plan){ .n = 1, .subject = IDENTITY_ALONE }, &seq),
+                  ARGUMENT);
+    assert_result(append_intent(h->l, &(struct intent_plan){ .n = 1, .subject = SUBJECT_OF_NOBODY }, &seq),
                   ARGUMENT);
     assert_result(append_deposit(h->l, 1, &seq), NOT_FOUND);
     assert_result(append_outcome(h->l, 1, OUTCOME(SIGNED), 1, &seq), NOT_FOUND);
@@ -322,6 +400,8 @@ int main(void)
         IN_HOUSE(uncommitted_appends_are_lost_at_close),
         cmocka_unit_test(request_serial_and_order_rows),
         IN_HOUSE(precertificate_and_final_share_serial_and_order),
+        IN_HOUSE(last_subject_of_an_account),
+        IN_HOUSE(precertificate_of_a_serial),
         IN_HOUSE(refused_shapes),
         IN_HOUSE(open_intents_are_closed_as_unknown_at_start),
     };

@@ -91,6 +91,17 @@ size_t tbs_of(unsigned n, size_t tbs_len, uint8_t *out)
     return len;
 }
 
+struct cs_sha256 identity_of(unsigned n)
+{
+    char text[32];
+    return cs_sha256(cs_span_of(text, (size_t)snprintf(text, sizeof text, "identity %u", n)));
+}
+
+struct cs_span subject_of(const uint8_t *tbs)
+{
+    return cs_span_of(tbs + 4, 8);
+}
+
 static ProtobufCBinaryData text_or(const char *text, char room[32], const char *prefix, unsigned n)
 {
     if (text != NULL)
@@ -121,6 +132,14 @@ cs_result append_intent(struct cs_ledger *l, const struct intent_plan *p, uint64
     m.account = cs_proto_bytes(cs_span_str("acme"));
     m.order_id = text_or(p->order_id, order, "order", p->n);
     m.pair_sha256 = cs_proto_bytes(cs_sha256_span(&pair_sha256));
+    struct cs_sha256 identity = identity_of(p->n);
+    if (p->subject != NO_SUBJECT && p->subject != IDENTITY_ALONE)
+        m.subject = p->subject == FOREIGN_SUBJECT ? cs_proto_bytes(cs_span_str("a name"))
+                                                  : cs_proto_bytes(subject_of(tbs));
+    if (p->subject != NO_SUBJECT && p->subject != SUBJECT_ALONE)
+        m.identity_sha256 = cs_proto_bytes(cs_sha256_span(&identity));
+    if (p->subject == SUBJECT_OF_NOBODY)
+        m.account.len = 0;
     if (p->evidence) {
         m.n_evidence_sha256s = 1;
         m.evidence_sha256s = evidences;

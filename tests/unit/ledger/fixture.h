@@ -31,6 +31,14 @@ struct intent_plan {
     const char *order_id; /* "" = none */
     const char *pair;     /* hashed */
     bool final;
+    enum {
+        NO_SUBJECT = 0,
+        SUBJECT,
+        FOREIGN_SUBJECT,
+        SUBJECT_ALONE,
+        IDENTITY_ALONE,
+        SUBJECT_OF_NOBODY
+    } subject;
     bool evidence; /* relies on evidence_of(n), which must be in the store */
     size_t tbs_len;
 };
@@ -48,6 +56,8 @@ struct cs_span envelope_of(unsigned n, char out[32]);
 struct cs_sha256 evidence_of(unsigned n);
 struct cs_span statement_of(unsigned n, char out[32]);
 size_t tbs_of(unsigned n, size_t tbs_len, uint8_t *out); /* out holds 65536 */
+struct cs_sha256 identity_of(unsigned n);
+struct cs_span subject_of(const uint8_t *tbs); /* a part of it */
 
 void commit(struct cs_ledger *l);                   /* asserts success, drops the grants */
 void put_evidence(struct cs_ledger *l, unsigned n); /* envelope, statement and a deposit key */

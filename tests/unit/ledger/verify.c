@@ -17,7 +17,7 @@ static void fill(struct house *h)
     put_evidence(h->l, 1);
     assert_ok(append_deposit(h->l, 1, &seq));
     commit(h->l);
-    assert_ok(append_intent(h->l, &(struct intent_plan){ .n = 1, .evidence = true }, &a));
+    assert_ok(append_intent(h->l, &(struct intent_plan){ .n = 1, .evidence = true, .subject = SUBJECT }, &a));
     put_evidence(h->l, 2);
     assert_ok(append_intent(h->l, &(struct intent_plan){ .n = 2, .evidence = true }, &b));
     assert_ok(append_refusal(h->l, &seq));
@@ -66,6 +66,7 @@ static const struct {
     { "intent_request", "seq", { "client", "request_id", "seq" } },
     { "intent_serial", "seq", { "issuer", "serial", "seq", "kind", "pair" } },
     { "intent_order", "seq", { "account", "order_id", "seq", "kind", "pair" } },
+    { "intent_subject", "seq", { "account", "seq" } },
     { "intent_outcome", "intent_seq", { "intent_seq", "seq", "result" } },
     { "deposit_seq", "seq", { "digest", "seq" } },
     { "evidence", "put", { "put", "digest", "envelope" } },
@@ -243,6 +244,8 @@ static void rows_removed_moved_and_added(void **state)
           "DELETE FROM intent_serial WHERE seq = 3 AND kind = 2" },
         { "INSERT INTO intent_order VALUES (x'01', x'02', 3, 1, x'00')",
           "DELETE FROM intent_order WHERE account = x'01'" },
+        { "INSERT INTO intent_subject VALUES (x'01', 3)",
+          "DELETE FROM intent_subject WHERE account = x'01'" },
         { "INSERT INTO intent_outcome VALUES (8, 9, 1)", "DELETE FROM intent_outcome WHERE intent_seq = 8" },
         { "INSERT INTO intent_outcome VALUES (1, 1, 1)", "DELETE FROM intent_outcome WHERE intent_seq = 1" },
         { "INSERT INTO deposit_seq VALUES (x'00', 2)", "DELETE FROM deposit_seq WHERE digest = x'00'" },
@@ -319,6 +322,14 @@ static void uses_outside_their_rules(void **state)
           OUTCOME(SIGNED),
           false },
         { "no order", { { .n = 1, .order_id = "" }, { .n = 2, .order_id = "" } }, OUTCOME(SIGNED), true },
+        { "a subject that its TBS has",
+          { { .n = 1 }, { .n = 2, .subject = SUBJECT } },
+          OUTCOME(SIGNED),
+          true },
+        { "a subject that it has not",
+          { { .n = 1 }, { .n = 2, .subject = FOREIGN_SUBJECT } },
+          OUTCOME(SIGNED),
+          false },
         { "signed other bytes", { { .n = 3 }, { .n = 2 } }, OUTCOME(SIGNED), false },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
