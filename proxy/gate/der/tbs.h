@@ -103,6 +103,8 @@ const struct cs_extension *cs_tbs_find(const struct cs_tbs *t, struct cs_span oi
  * lengths re-encoded (RFC 6962 3.2): equal for a precertificate and its certificate, and for nothing
  * else. Extensions left empty are left out. */
 struct cs_sha256 cs_tbs_pair_sha256(const struct cs_tbs *t);
+/* cs_tbs_pair_put appends the bytes so digested: what CT logs sign (RFC 6962 3.2, PreCert). */
+void cs_tbs_pair_put(const struct cs_tbs *t, struct cs_buf *out);
 
 /* cs_name_parse views the attributes of a whole Name DER into at most max rows; LIMIT when there are
  * more, else fails as cs_tbs_parse. *n_out is written only on success. */

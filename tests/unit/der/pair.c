@@ -90,7 +90,11 @@ static struct cs_sha256 digest_of(const struct list *l)
     tbs_put(&b, l, false);
     if (!cs_ok(cs_tbs_parse(cs_buf_span(&b), &view, &fault)))
         fail_msg("%s, %s", fault.what, fault.where);
-    return cs_tbs_pair_sha256(&view);
+    CS_AUTO_BUF struct cs_buf put = { 0 };
+    cs_tbs_pair_put(&view, &put);
+    struct cs_sha256 digest = cs_tbs_pair_sha256(&view), same = cs_sha256(cs_buf_span(&put));
+    assert_memory_equal(digest.byte, same.byte, sizeof same.byte);
+    return digest;
 }
 
 static void expect_pair(const struct list *plain)
