@@ -68,12 +68,38 @@ static json_t *issuer_of(const struct cs_issuer *i)
     for (uint32_t k = 0; k < i->n_caa_identities; k++)
         json_array_append_new(identities, text(i->caa_identity[k]));
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", text(i->id), "key_uri",
+static json_t *ct_of(const struct cs_policy *p, const struct cs_issuer_ct *ct)
+{
+    json_t *logs = json_array();
+    for (uint32_t i = 0; i < p->n_ct_logs; i++)
+        if (ct->logs >> i & 1)
+            json_array_append_new(logs, text(p->ct_log[i].name));
+    return json_pack("{s:I, s:b, s:o}", "required_scts", (json_int_t)ct->required_scts, "distinct_operators",
+                     (int)ct->distinct_operators, "logs", logs);
+}
+
+static json_t *log_of(const struct cs_ct_log *l)
+{
+    return json_pack("{s:o, s:o, s:o}", "name", text(l->name), "operator", text(l->operator), "log_id",
+                     cs_cli_hex(cs_sha256_span(&l->id)));
+}
+
+static json_t *agency_of(const struct cs_agency *a)
+{
+    return json_pack("{s:o, s:o, s:o, s:o}", "country", text(a->country), "state", text(a->state), "locality",
+                     text(a->locality), "number_format", text(a->number_format));
+}
+
+static json_t *issuer_of(const struct cs_policy *p, const struct cs_issuer *i)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", text(i->id), "key_uri",
                      text(i->key_uri), "ski", cs_cli_hex(i->ski), "not_before",
                      cs_cli_time(i->not_before_unix_s), "not_after", cs_cli_time(i->not_after_unix_s),
                      "purposes", purposes_of(i->purposes), "algorithms",
                      names_of_bits(i->algorithms, algorithm_name), "profiles",
                      names_of_bits(i->profiles, cs_profile_name), "caa_identities", identities, "pins",
                      pins_of(i));
+                     names_of_bits(i->profiles, cs_profile_name), "ct", ct_of(p, &i->ct));
 }
 
 static json_t *attester_of(const struct cs_attester *a)
@@ -163,8 +189,9 @@ static json_t *perspectives_of(const struct cs_sites *s)
 static json_t *document_of(const struct cs_policy *p)
 {
     json_t *issuers = json_array(), *attesters = json_array(), *clients = json_array();
+    json_t *logs = json_array(), *agencies = json_array();
     for (uint32_t i = 0; i < p->n_issuers; i++)
-        json_array_append_new(issuers, issuer_of(&p->issuer[i]));
+        json_array_append_new(issuers, issuer_of(p, &p->issuer[i]));
     for (uint32_t i = 0; i < p->n_attesters; i++)
         json_array_append_new(attesters, attester_of(&p->attester[i]));
     for (uint32_t i = 0; i < p->n_clients; i++)
@@ -172,6 +199,10 @@ static json_t *document_of(const struct cs_policy *p)
     json_t *linters = json_array();
     for (uint32_t i = 0; i < p->lint.n_linters; i++)
         json_array_append_new(linters, linter_of(&p->lint.linter[i]));
+    for (uint32_t i = 0; i < p->n_ct_logs; i++)
+        json_array_append_new(logs, log_of(&p->ct_log[i]));
+    for (uint32_t i = 0; i < p->n_agencies; i++)
+        json_array_append_new(agencies, agency_of(&p->agency[i]));
     return json_pack("{s:o, s:I, s:o, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o, s:o, s:o, s:o}", "policy_sha256",
                      cs_cli_hex(cs_sha256_span(&p->digest)), "version", (json_int_t)p->version, "deployment",
                      text(p->deployment), "limits", "max_validity_s", (json_int_t)p->limits.max_validity_s,
@@ -181,6 +212,7 @@ static json_t *document_of(const struct cs_policy *p)
                      (json_int_t)p->limits.organization_signers, "issuers", issuers, "attesters", attesters,
                      "clients", clients, "linters", linters, "perspectives",
                      perspectives_of(&p->perspectives));
+                     "clients", clients, "ct_logs", logs, "agencies", agencies);
 }
 
 int cs_cmd_policy_check(struct cs_cli *cli, const struct cs_args *args)

@@ -204,6 +204,7 @@ static CS_RESULT read_algorithms(struct cs_issuer *out, const struct cs_yaml_nod
 static CS_RESULT read_issuer(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note)
 {
     enum { ID, CERTIFICATE, KEY, PURPOSES, ALGORITHMS, PROFILES, CAA_IDENTITIES, PINS, N };
+    enum { ID, CERTIFICATE, KEY, PURPOSES, ALGORITHMS, PROFILES, CT, N };
     struct cs_yaml_field f[N] = {
         [ID] = { .key = "id", .required = true },
         [CERTIFICATE] = { .key = "certificate", .required = true },
@@ -213,6 +214,7 @@ static CS_RESULT read_issuer(struct cs_policy *p, const struct cs_yaml_node *n, 
         [PROFILES] = { .key = "profiles" },
         [CAA_IDENTITIES] = { .key = "caa_identities" },
         [PINS] = { .key = "pins" },
+        [CT] = { .key = "ct" },
     };
     CS_TRY(cs_yaml_fields(n, f, N, note));
     struct cs_issuer *out = &p->issuer[p->n_issuers];
@@ -240,6 +242,9 @@ static CS_RESULT read_issuer(struct cs_policy *p, const struct cs_yaml_node *n, 
         return cs_yaml_fail(f[PINS].value, note, "pins are for purpose leaf only");
     if (f[PINS].value != NULL)
         CS_TRY(cs_policy_read_pins(p, out, f[PINS].value, note));
+    if (!leaf && f[CT].value != NULL)
+        return cs_yaml_fail(f[CT].value, note, "ct is for purpose leaf only");
+    CS_TRY(cs_policy_read_issuer_ct(p, out, f[CT].value, note));
     for (uint32_t i = 0; i < p->n_issuers; i++) {
         if (cs_span_eq(p->issuer[i].id, out->id))
             return cs_yaml_fail(f[ID].value, note, "issuers[%u] has this id", i);

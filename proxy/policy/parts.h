@@ -3,6 +3,7 @@
  * which is still being built: its arena exists, and the parts read before it are complete. Order:
  * issuers, attesters, clients, limits, lists.
  * issuers, attesters, clients, limits, lint.
+ * ct_logs, issuers, attesters, clients, limits, agencies.
  */
 #ifndef CS_POLICY_PARTS_H
 #define CS_POLICY_PARTS_H
@@ -27,6 +28,14 @@ CS_RESULT cs_policy_read_pins(struct cs_policy *p, struct cs_issuer *issuer, con
 /* n may be NULL: refused, at root, when an issuer signs leaves. */
 CS_RESULT cs_policy_read_lint(struct cs_policy *p, const struct cs_yaml_node *root,
                               const struct cs_yaml_node *n, struct cs_note *note);
+
+/* Optional keys: n may be NULL. */
+CS_RESULT cs_policy_read_ct_logs(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note);
+CS_RESULT cs_policy_read_issuer_ct(const struct cs_policy *p, struct cs_issuer *out,
+                                   const struct cs_yaml_node *n, struct cs_note *note);
+/* Missing agencies refuse, at root, when an issuer has the profile extended-validation. */
+CS_RESULT cs_policy_read_agencies(struct cs_policy *p, const struct cs_yaml_node *root,
+                                  const struct cs_yaml_node *n, struct cs_note *note);
 
 /* cs_policy_read_bits reads a sequence of different names into bits. of_name answers a name's number
  * (0: not a name); bit b stands for number b. what is the noun for the text, list the names to offer. */

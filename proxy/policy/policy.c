@@ -86,6 +86,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
     const struct cs_yaml_node *root;
     CS_TRY(cs_yaml_read(document, CS_POLICY_MAX_LEN, p->arena, &root, note));
     enum { SCHEMA, VERSION, DEPLOYMENT, ISSUERS, ATTESTERS, CLIENTS, LIMITS, LISTS, LINT, PERSPECTIVES, N };
+    enum { SCHEMA, VERSION, DEPLOYMENT, ISSUERS, ATTESTERS, CLIENTS, LIMITS, CT_LOGS, AGENCIES, N };
     struct cs_yaml_field f[N] = {
         [SCHEMA] = { .key = "schema", .required = true },
         [VERSION] = { .key = "version", .required = true },
@@ -97,6 +98,8 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
         [LISTS] = { .key = "lists" },
         [LINT] = { .key = "lint" },
         [PERSPECTIVES] = { .key = "perspectives" },
+        [CT_LOGS] = { .key = "ct_logs" },
+        [AGENCIES] = { .key = "agencies" },
     };
     CS_TRY(cs_yaml_fields(root, f, N, note));
     struct cs_span schema;
@@ -105,6 +108,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
         return cs_yaml_fail(f[SCHEMA].value, note, "needed: countersign-policy-v1");
     CS_TRY(cs_yaml_u64(f[VERSION].value, 1, INT64_MAX, &p->version, note));
     CS_TRY(cs_yaml_id(f[DEPLOYMENT].value, CS_POLICY_ID_MAX_LEN, &p->deployment, note));
+    CS_TRY(cs_policy_read_ct_logs(p, f[CT_LOGS].value, note));
     CS_TRY(cs_policy_read_issuers(p, f[ISSUERS].value, note));
     CS_TRY(cs_policy_read_attesters(p, f[ATTESTERS].value, note));
     CS_TRY(cs_policy_read_clients(p, f[CLIENTS].value, note));
@@ -114,6 +118,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
     if (f[PERSPECTIVES].value != NULL)
         CS_TRY(cs_sites_read(f[PERSPECTIVES].value, p->arena, &p->perspectives, note));
     return CS_OK;
+    return cs_policy_read_agencies(p, root, f[AGENCIES].value, note);
 }
 
 CS_RESULT cs_policy_load(struct cs_span document, struct cs_policy **out, struct cs_note *note)
@@ -140,6 +145,8 @@ void cs_policy_free(struct cs_policy *p)
         return;
     for (uint32_t i = 0; i < CS_POLICY_ATTESTERS_MAX; i++)
         EVP_PKEY_free(p->attester[i].key); /* all rows: a failed load counts none yet */
+    for (uint32_t i = 0; i < CS_POLICY_CT_LOGS_MAX; i++)
+        CTLOG_free(p->ct_log[i].log);
     if (p->arena != NULL)
         cs_arena_done(p->arena);
     free(p->arena);

@@ -10,6 +10,7 @@
 #ifndef CS_POLICY_POLICY_H
 #define CS_POLICY_POLICY_H
 
+#include <openssl/ct.h>
 #include <openssl/evp.h>
 
 #include "proxy/base/bytes.h"
@@ -50,6 +51,24 @@ struct cs_pin {
     uint32_t n_extensions, n_attributes;
     struct cs_pin_extension *extension;
     struct cs_span *attribute; /* OIDs (content octets) of further subject attributes */
+    CS_POLICY_CT_LOGS_MAX = 64,
+    CS_POLICY_SCTS_MAX = 16,   /* that one certificate may carry */
+    CS_POLICY_ID_MAX_LEN = 64, /* ids and names: [A-Za-z0-9][A-Za-z0-9._/@-]* */
+};
+
+/* A CT log whose SCTs may count (RFC 6962). */
+struct cs_ct_log {
+    struct cs_span name;
+    struct cs_span operator;
+    CTLOG *log;          /* owned by the policy; holds the public key */
+    struct cs_sha256 id; /* SHA-256 of the key's DER SubjectPublicKeyInfo */
+};
+
+/* What an issuer's final certificates must carry. Zero: no ct in the policy, and then no SCTs either. */
+struct cs_issuer_ct {
+    uint32_t required_scts;  /* of different logs; 0: none */
+    bool distinct_operators; /* and of different operators */
+    uint64_t logs;           /* bit i: ct_log[i] */
 };
 
 struct cs_issuer {
@@ -68,6 +87,7 @@ struct cs_issuer {
     struct cs_span caa_identity[CS_POLICY_CAA_IDENTITIES_MAX];
     uint32_t n_pins; /* none: the baseline alone */
     struct cs_pin *pin;
+    struct cs_issuer_ct ct;
 };
 
 struct cs_attester {
@@ -134,6 +154,10 @@ struct cs_linter {
 struct cs_lint_policy {
     uint32_t n_linters; /* 0 only when no issuer signs leaves */
     struct cs_linter linter[CS_POLICY_LINTERS_MAX];
+/* A place of incorporation or registration with its agency; empty spans are absent attributes. */
+struct cs_agency {
+    struct cs_span country, state, locality;
+    struct cs_span number_format; /* of subject serialNumber; empty: any */
 };
 
 struct cs_policy {
@@ -149,6 +173,11 @@ struct cs_policy {
     struct cs_lint_policy lint;
     struct cs_sites perspectives; /* none without the section */
     struct cs_arena *arena;       /* owned; all spans above live in it */
+    uint32_t n_ct_logs;
+    struct cs_ct_log ct_log[CS_POLICY_CT_LOGS_MAX];
+    uint32_t n_agencies;
+    struct cs_agency *agency; /* in the arena */
+    struct cs_arena *arena;   /* owned; all spans above live in it */
 };
 
 /* cs_policy_load reads one document. CONFIG with a note of the form "line 12: attesters[1].roles:
@@ -169,6 +198,9 @@ const struct cs_linter_release *cs_linter_release_of(const struct cs_linter *l, 
 /* When a newer version came out: the row's own date, or the first release date of a newer row, whichever
  * is earlier. INT64_MAX: never, as far as the policy knows. */
 int64_t cs_linter_superseded_unix_s(const struct cs_linter *l, const struct cs_linter_release *r);
+/* cs_agency_number_fits is true when number is of the format: '#' a digit, '@' an upper-case letter,
+ * '?' either, a '+' behind these one or more (as many as there are), all else itself. */
+bool cs_agency_number_fits(struct cs_span format, struct cs_span number);
 
 /* cs_policy_keytable fills the key table the signers get: key i is issuer i. Borrows from p. */
 void cs_policy_keytable(const struct cs_policy *p, struct cs_span module, struct cs_keytable *out);

@@ -66,8 +66,8 @@ def pae(payload_type, body):
 class Attester:
     """One key of the policy, and how it signs statements."""
 
-    def __init__(self, name, roles, algorithm="ed25519", methods=()):
-        self.name, self.roles, self.algorithm, self.methods = name, roles, algorithm, methods
+    def __init__(self, name, roles, algorithm="ed25519", methods=(), person=None):
+        self.name, self.roles, self.algorithm, self.methods, self.person = name, roles, algorithm, methods, person
         self.key = (ed25519.Ed25519PrivateKey.generate() if algorithm == "ed25519"
                     else ec.generate_private_key(ec.SECP256R1()))
 
@@ -103,12 +103,17 @@ def policy_text(house):
                    f"    key: \"{issuer.uri}\"\n    purposes: [leaf]\n"
                    f"    algorithms: [{', '.join(issuer.algorithms)}]\n    profiles: [dv, iv, ov, ev]\n"
                    "    caa_identities: [ca.example]\n")
+                   f"    algorithms: [{', '.join(issuer.algorithms)}]\n    profiles: [dv, iv, ov, ev]\n")
+        if issuer.id in house.ct:
+            out.append("    ct: { " + ", ".join(f"{k}: {v}" for k, v in house.ct[issuer.id].items()) + " }\n")
     out.append("attesters:\n")
     for a in house.attesters.values():
         out.append(f"  - name: {a.name}\n    public_key: |\n{block(a.pem(), 6)}    algorithm: {a.algorithm}\n"
                    f"    roles: [{', '.join(a.roles)}]\n")
         if a.methods:
             out.append(f"    methods: [{', '.join(a.methods)}]\n")
+        if a.person:
+            out.append(f"    person: {a.person}\n")
         out.append("    not_before: 2026-01-01T00:00:00Z\n    not_after: 2036-01-01T00:00:00Z\n")
     out.append("clients:\n")
     for name, version, uid, rpcs in house.clients:
@@ -117,6 +122,14 @@ def policy_text(house):
                    f"    issuers: [{', '.join(i.id for i in house.issuers)}]\n")
     out.append(house.lists)
     out.append("lint:\n  linters:\n    - name: zlint\n      versions:\n        - version: 3.6.8\n")
+    out.append("agencies:\n")
+    for row in house.agencies:
+        out.append("  - " + "\n    ".join("%s: '%s'" % (key, value.replace("'", "''")) for key, value in row.items()) + "\n")
+    if house.ct_logs:
+        out.append("ct_logs:\n")
+    for log in house.ct_logs:
+        out.append(f"  - name: {log.name}\n    operator: {log.operator}\n    public_key: |\n"
+                   f"{block(log.spki(serialization.Encoding.PEM).decode(), 6)}")
     return "".join(out)
 
 
@@ -145,6 +158,14 @@ class House:
     def __init__(self, signers=2, issuers=None, clients=None, keep=False, module=MODULE, lists=LISTS):
         """module: the PKCS#11 module of the signers; the token is always made with SoftHSM itself. lists: the policy's
         section of that name."""
+    AGENCIES = ({"country": "DE", "state": "Berlin", "locality": "Charlottenburg", "number_format": "HRB #+"},
+                {"country": "DE"}, {"country": "US", "state": "Delaware"})
+
+    def __init__(self, signers=2, issuers=None, clients=None, keep=False, module=MODULE, ct_logs=(), ct=None,
+                 agencies=AGENCIES):
+        """module: the PKCS#11 module of the signers; the token is always made with SoftHSM itself. ct: by issuer id,
+        what its entry says of required_scts, logs and distinct_operators."""
+        self.ct_logs, self.ct, self.agencies = ct_logs, ct or {}, agencies
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="countersign-"))
         self.keep, self.n_signers, self.process, self.module = keep, signers, None, module
         self.lists = lists
@@ -152,8 +173,8 @@ class House:
         self.attesters = {a.name: a for a in (
             Attester("dcv-1", ["validation-system"], methods=self.METHODS),
             Attester("orders", ["order-authority"], "ecdsa-p256-sha256"),
-            Attester("vetting-1", ["vetting-specialist"]),
-            Attester("vetting-2", ["vetting-specialist"]),
+            Attester("vetting-1", ["vetting-specialist"], person="vera"),
+            Attester("vetting-2", ["vetting-specialist"], person="victor"),
             Attester("lint", ["lint-service"]),
             Attester("ra-1", ["ra-officer"]),
             Attester("ra-2", ["ra-officer"]))}
@@ -366,7 +387,7 @@ class House:
         return self.attesters[attester].envelope(statement) if envelope else statement
 
     def organization(self, subject, account=b"acct-1", profile="ov", attester="vetting-1", version=1, envelope=True,
-                     cosigners=(), **over):
+                     cosigners=(), header=None, **over):
         """subject: a cryptography Name; commonName is left out."""
         now = int(time.time())
         kinds = {"UTF8String": 12, "PrintableString": 19, "IA5String": 22}
@@ -384,9 +405,16 @@ class House:
         body.authenticity.CopyFrom(organization_identity_pb2.RequestAuthenticity(
             method=b"telephone", contact_source=b"register", confirmed_at_unix_s=now - 4 * DAY))
         for key, value in over.items():
-            setattr(body, key, value)
+            if isinstance(value, list):
+                del getattr(body, key)[:]
+                getattr(body, key).extend(value)
+            elif hasattr(value, "SerializeToString"):
+                getattr(body, key).CopyFrom(value)
+            else:
+                setattr(body, key, value)
         statement = statement_pb2.Statement(
-            header=self.header(attester, common_pb2.ROLE_VETTING_SPECIALIST, account), organization_identity=body)
+            header=self.header(attester, common_pb2.ROLE_VETTING_SPECIALIST, account, **(header or {})),
+            organization_identity=body)
         if not envelope:
             return statement
         return self.attesters[attester].envelope(statement, [self.attesters[c] for c in cosigners])
