@@ -3,6 +3,7 @@
 #include "proto/canonical.h"
 #include "proxy/base/clock.h"
 #include "proxy/gate/deposit_key.h"
+#include "proxy/gate/scts.h"
 
 enum { DEPOSITS_PER_KEY = 32, OBJECTIONS_PER_ORDER = 4 /* one suffices */, CAA_CHECKS_PER_NAME = 8 };
 
@@ -191,7 +192,17 @@ static void use_fact(const struct cs_use *use, struct cs_use_fact *out)
         .precertificate = use->precertificate_seq != 0,
         .certificate = use->certificate_seq != 0,
         .pair_sha256 = use->pair_sha256,
+        .precertificate_signed = use->precertificate_signed,
+        .precertificate_unix_s = use->precertificate_unix_us / 1000000,
     };
+}
+
+static CS_RESULT gather_last_subject(struct gathering *w, struct cs_span account, struct cs_subject_fact *out)
+{
+    struct cs_subject_use use;
+    CS_TRY(cs_ledger_subject_get(w->gate->ledger, account, w->call->arena, &use));
+    *out = (struct cs_subject_fact){ use.seq, use.subject, use.identity_sha256 };
+    return CS_OK;
 }
 
 static CS_RESULT gather_uses(struct gathering *w)
@@ -205,7 +216,11 @@ static CS_RESULT gather_uses(struct gathering *w)
         CS_TRY(cs_ledger_order_get(w->gate->ledger, cs_proto_span(s->header->account),
                                    cs_proto_span(s->order->order_id), &use));
         use_fact(&use, &f->order[i].use);
+        if (cs_subject_names_somebody(f->tbs))
+            CS_TRY(gather_last_subject(w, cs_proto_span(s->header->account), &f->order[i].last_subject));
     }
+    CS_TRY(cs_facts_of_scts(f));
+    f->caa_exempt_by_logged_precertificate = cs_facts_are_of_a_logged_pair(f);
     return CS_OK;
 }
 

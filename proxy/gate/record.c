@@ -154,6 +154,24 @@ static CS_RESULT put_covers(const struct cs_judged *c, const bool *relied_on, st
     return CS_OK;
 }
 
+/* The account's next certificate is compared with this one (O05). The first cover of the subject is the
+ * statement relied on; further ones agree with it. */
+static CS_RESULT put_subject(const struct cs_judged *c, Countersign__Ledger__V1__Intent *m)
+{
+    if (!cs_subject_names_somebody(c->facts.tbs))
+        return CS_OK;
+    for (uint32_t i = 0; i < c->verdict.n_covers; i++) {
+        const struct cs_cover *cover = &c->verdict.cover[i];
+        if (cover->part != COUNTERSIGN__LEDGER__V1__COVER_PART__COVER_PART_SUBJECT)
+            continue;
+        m->subject = cs_proto_bytes(c->facts.tbs->subject);
+        m->identity_sha256 =
+            cs_proto_bytes(cs_sha256_span(&c->facts.evidence[cover->evidence].payload_sha256));
+        return CS_OK;
+    }
+    return CS_ERR(BUG); /* O01 makes this impossible */
+}
+
 CS_RESULT cs_report_intent_entry(const struct cs_call *call, const struct cs_judged *c,
                                  struct cs_span request_id, Countersign__Ledger__V1__Entry **out,
                                  bool *relied_on)
@@ -191,6 +209,7 @@ CS_RESULT cs_report_intent_entry(const struct cs_call *call, const struct cs_jud
         put_digests(f, relied_on, INTENT_EVIDENCE_MAX, arena, &m->n_evidence_sha256s, &m->evidence_sha256s));
     CS_TRY(put_covers(c, relied_on, arena, m));
     m->pair_sha256 = cs_proto_bytes(cs_sha256_span(&f->pair_sha256));
+    CS_TRY(put_subject(c, m));
     e->body_case = COUNTERSIGN__LEDGER__V1__ENTRY__BODY_INTENT;
     e->intent = m;
     *out = e;

@@ -99,7 +99,8 @@ uint32_t cs_report_status(const struct cs_verdict *v, bool malformed)
         return CS_GRPC_UNAVAILABLE;
     bool only_spent = v->n_reasons != 0;
     for (uint32_t i = 0; i < v->n_reasons; i++)
-        if (v->reason[i].rule != CS_RULE_T05 && v->reason[i].rule != CS_RULE_B04)
+        if (v->reason[i].rule != CS_RULE_T05 && v->reason[i].rule != CS_RULE_B04 &&
+            v->reason[i].rule != CS_RULE_P04)
             only_spent = false;
     return only_spent ? CS_GRPC_ALREADY_EXISTS : CS_GRPC_FAILED_PRECONDITION;
 }

@@ -94,16 +94,22 @@ class Leaf:
     def labels(self):
         return [f"dns:{n.decode()}" for n in self.dns] + [f"ip:{ipaddress.ip_address(i)}" for i in self.ips]
 
-    def retargeted(self, issuer_id, issuer_der, ski, days):
-        start = int(time.time()) - 3600
-        serial = tlv(0x02, b"\x4f" + secrets.token_bytes(15))
+    def retargeted(self, issuer_id, issuer_der, ski, days, start=None, serial=None, scts=None):
+        """scts: the SCT list extension to stand where the leaf's own stands, or at the end."""
+        start = start or int(time.time()) - 3600
+        serial = tlv(0x02, serial or b"\x4f" + secrets.token_bytes(15))
         validity = tlv(0x30, utc_time(start) + utc_time(start + days * 86400 - 1))
         aki = tlv(0x30, tlv(0x06, AKI) + tlv(0x04, tlv(0x30, tlv(0x80, ski))))
         extensions = []
         for oid, der in self.extensions:
             if oid == SCTS:
-                continue  # made for another issuer: a precertificate's place
+                if scts is not None:
+                    extensions.append(scts)
+                    scts = None
+                continue  # its own were made for another issuer
             extensions.append(aki if oid == AKI else der)
+        if scts is not None:
+            extensions.append(scts)
         body = (self.fields[0] + serial + ALGORITHMS[issuer_id] + issuer_der + validity + self.subject + self.spki
                 + tlv(0xA3, tlv(0x30, b"".join(extensions))))
         return tlv(0x30, body)

@@ -74,6 +74,8 @@ def unusable_because(leaf):
             return "name that is not made of LDH labels (BR 7.1.2.7.12)"
     if leaf.common_names > 1:
         return "more than one commonName (BR 7.1.4.3)"
+    if leaf.profile == "ev" and not any(oid == JURISDICTION + b"\x03" for oid, _, _ in leaf.attributes()):
+        return "EV without a jurisdiction of incorporation (EVG 7.1.4.2.4)"
     if leaf.profile == "dv" and any(oid != r.COUNTRY_NAME for oid, _, _ in leaf.attributes()):
         return "DV with more in the subject than countryName and commonName (BR 7.1.2.7.2)"
     key = serialization.load_der_public_key(leaf.spki)
@@ -87,13 +89,29 @@ def unusable_because(leaf):
     return None
 
 
+JURISDICTION = bytes.fromhex("2b0601040182373c0201")  # and 01 locality, 02 state, 03 country
+
+
+def agencies(files):
+    """The places of incorporation of the corpus' EV certificates, as the policy of a CA that issues them lists them."""
+    out = set()
+    for _, tbs in files:
+        leaf = r.Leaf(tbs)
+        place = {oid[-1]: value.decode(errors="replace") for oid, _, value in leaf.attributes()
+                 if oid[:-1] == JURISDICTION}
+        if leaf.profile == "ev" and 3 in place:
+            out.add(tuple((key, place[n]) for key, n in (("country", 3), ("state", 2), ("locality", 1)) if n in place))
+    return [dict(row) for row in sorted(out)]
+
+
 class Case:
     """One certificate and the least evidence that covers it."""
 
-    def __init__(self, house, leaf, issuer_id, facts):
+    def __init__(self, house, leaf, issuer_id, facts, **over):
         self.house, self.leaf, self.issuer_id = house, leaf, issuer_id
         self.account = b"acct-" + secrets.token_hex(6).encode()
-        self.tbs = leaf.retargeted(issuer_id, *facts, days=90)
+        self.tbs = leaf.retargeted(issuer_id, *facts, days=90, **over)
+        self.ordered = None
         self.domain_evidence = {}  # (base name, scope) -> envelope
         for name in leaf.dns:
             text = name.decode().lower()
@@ -141,9 +159,14 @@ class Case:
             self.tbs, self.account, profile=self.leaf.profile, dns_names=sorted(set(self.leaf.dns)),
             ip_addresses=sorted(set(self.leaf.ips)), spki_sha256=hashlib.sha256(self.leaf.spki).digest())
 
+    def evidence(self, without=()):
+        """All but the lint, which is of one TBS."""
+        self.ordered = self.ordered or self.order()
+        return [self.ordered, *self.organization(), *self.caa,
+                *(e for key, e in self.domain_evidence.items() if key not in without)]
+
     def sign(self, without=(), channel=None):
-        evidence = [self.order(), *self.organization(), self.house.lint(self.tbs, self.account), *self.caa]
-        evidence += [e for key, e in self.domain_evidence.items() if key not in without]
+        evidence = self.evidence(without) + [self.house.lint(self.tbs, self.account)]
         return self.house.sign(self.tbs, evidence, self.issuer_id, channel=channel)
 
 
@@ -154,10 +177,10 @@ def main():
         return 77
     signed = refusals = n_names = 0
     left_out, wrong = {}, []
-    with h.House(signers=2) as house:
+    files = list(usable(corpus))
+    with h.House(signers=2, agencies=agencies(files) or h.House.AGENCIES) as house:
         house.start()
         facts = {i.id: r.issuer_facts(i.pem) for i in house.issuers}
-        files = list(usable(corpus))
         with house.channel() as channel:
             for n, (name, tbs) in enumerate(files, 1):
                 r.progress(f"{n}/{len(files)} {name}")

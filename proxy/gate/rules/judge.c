@@ -44,6 +44,14 @@ static const struct cs_rule_row rows[] = {
     { CS_RULE_B06, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_ISSUER, cs_issuer_has_the_profile },
     { CS_RULE_X02, CS_STAGE_REQUEST, CS_IN_LEDGER, cs_decision_can_be_recorded },
 
+    { CS_RULE_O06, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_POLICY, cs_jurisdiction_is_listed },
+    { CS_RULE_P02, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_ISSUER | CS_IN_LEDGER,
+      cs_final_has_its_precertificate },
+    { CS_RULE_P03, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_ISSUER | CS_IN_POLICY | CS_IN_CLOCK | CS_IN_LEDGER,
+      cs_scts_are_of_the_precertificate },
+    { CS_RULE_P04, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_LEDGER, cs_precertificate_has_no_other_final },
+    { CS_RULE_P05, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_CLOCK, cs_final_can_follow_in_time },
+
     { CS_RULE_B01, CS_STAGE_ORDER, CS_IN_EVIDENCE | CS_IN_CLOCK, cs_order_is_present },
     { CS_RULE_B02, CS_STAGE_ORDER, CS_IN_TBS | CS_IN_EVIDENCE, cs_order_is_for_the_key },
     { CS_RULE_B03, CS_STAGE_ORDER, CS_IN_TBS | CS_IN_EVIDENCE, cs_order_names_the_names },
@@ -51,6 +59,7 @@ static const struct cs_rule_row rows[] = {
     { CS_RULE_B05, CS_STAGE_ORDER, CS_IN_TBS | CS_IN_EVIDENCE, cs_order_allows_not_after },
     { CS_RULE_B06, CS_STAGE_ORDER, CS_IN_TBS | CS_IN_EVIDENCE, cs_order_is_for_the_profile },
     { CS_RULE_B07, CS_STAGE_ORDER, CS_IN_EVIDENCE, cs_possession_was_proven },
+    { CS_RULE_O07, CS_STAGE_ORDER, CS_IN_EVIDENCE, cs_agreement_and_requester_are_named },
     { CS_RULE_A01, CS_STAGE_ORDER, CS_IN_EVIDENCE, cs_nobody_objects_to_the_order },
 
     { CS_RULE_V01, CS_STAGE_ACCOUNT,
@@ -61,6 +70,10 @@ static const struct cs_rule_row rows[] = {
     { CS_RULE_C01, CS_STAGE_ACCOUNT,
       CS_IN_TBS | CS_IN_EVIDENCE | CS_IN_CLOCK | CS_IN_POLICY | CS_IN_ISSUER | CS_IN_LEDGER,
       cs_names_are_caa_checked },
+    { CS_RULE_O03, CS_STAGE_ACCOUNT, CS_IN_EVIDENCE | CS_IN_CLOCK | CS_IN_POLICY, cs_request_is_authentic },
+    { CS_RULE_O04, CS_STAGE_ACCOUNT, CS_IN_EVIDENCE, cs_identity_was_reviewed_by_others },
+    { CS_RULE_O05, CS_STAGE_ACCOUNT, CS_IN_TBS | CS_IN_EVIDENCE | CS_IN_CLOCK | CS_IN_POLICY | CS_IN_LEDGER,
+      cs_organization_change_is_vouched_for },
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
@@ -116,6 +129,7 @@ static void take_order(struct cs_case *c, const struct cs_order_fact *o)
     c->order_evidence = &c->f->evidence[o->evidence];
     c->order = c->order_evidence->statement->order;
     c->order_use = &o->use;
+    c->last_subject = &o->last_subject;
     c->account = cs_evidence_account(c->order_evidence);
 }
 
@@ -131,6 +145,7 @@ static void judge_candidate(struct cs_case *c, struct candidate *k, bool with_ac
 {
     struct cs_verdict *v = c->v;
     c->v = &k->verdict;
+    c->identity = NULL; /* O01 finds it anew for this account */
     if (k->fact != NULL)
         take_order(c, k->fact);
     if (!k->complete && k->n_reasons == 0) {
@@ -173,6 +188,7 @@ static void judge_orders(struct cs_case *c, struct candidate *out)
     if (out->fact == NULL) {
         c->order = NULL;
         c->order_evidence = NULL;
+        c->last_subject = NULL;
     }
     judge_candidate(c, out, true);
 }
@@ -195,6 +211,9 @@ static bool lacks_evidence(const struct cs_verdict *v)
     /* what is wrong with domain evidence comes with V01, what is wrong with CAA checks with C01 */
     static const enum cs_rule evidence_rules[] = { CS_RULE_B01, CS_RULE_V01, CS_RULE_C01, CS_RULE_O01,
                                                    CS_RULE_O02, CS_RULE_L01, CS_RULE_L02 };
+    static const enum cs_rule evidence_rules[] = { CS_RULE_B01, CS_RULE_V01, CS_RULE_V02, CS_RULE_V03,
+                                                   CS_RULE_V05, CS_RULE_V06, CS_RULE_O01, CS_RULE_O02,
+                                                   CS_RULE_O03, CS_RULE_O05 };
     for (size_t i = 0; i < sizeof evidence_rules / sizeof *evidence_rules; i++)
         if (cs_verdict_has(v, evidence_rules[i]))
             return true;

@@ -21,12 +21,27 @@ enum cs_leaf_kind { CS_LEAF_PRECERTIFICATE = 1, CS_LEAF_CERTIFICATE };
 struct cs_use_fact {
     bool precertificate, certificate; /* an intent that counts exists */
     struct cs_sha256 pair_sha256;     /* of that use */
+    bool precertificate_signed;       /* and its signature is on record */
+    int64_t precertificate_unix_s;    /* time of the precertificate's intent */
+};
+
+/* One SCT of the TBS's list, as far as its log and its signature go. */
+enum cs_sct_state {
+    CS_SCT_UNKNOWN_LOG = 0, /* none of the logs of the issuer's policy, or not of version 1 */
+    CS_SCT_BAD,             /* of a known log, and not over this certificate */
+    CS_SCT_VERIFIED,
+};
+struct cs_sct_fact {
+    enum cs_sct_state state;
+    uint32_t log; /* index into cs_policy.ct_log; 0 for an unknown one */
+    int64_t timestamp_unix_s;
 };
 
 /* The newest certificate of an account with an organisation or a person in its subject. */
 struct cs_subject_fact {
-    uint64_t seq;           /* of its intent; 0: the account has none */
-    struct cs_span subject; /* whole Name DER */
+    uint64_t seq;                     /* of its intent; 0: the account has none */
+    struct cs_span subject;           /* whole Name DER */
+    struct cs_sha256 identity_sha256; /* payload digest of the OrganizationIdentity it relied on */
 };
 
 /* One order among the evidence that could be the request's. */
@@ -63,6 +78,12 @@ struct cs_facts {
     struct cs_use_fact serial_use; /* of (issuer, serial) */
     /* The TBS is the final certificate of a precertificate whose CAA was checked when it was signed, and
      * which is known to be in at least two public logs (BR 4.2.2.1). */
+
+    const char *scts_flaw; /* static: why the SCT list could not be read; NULL when it was, or is absent */
+    uint32_t n_scts;
+    struct cs_sct_fact sct[CS_POLICY_SCTS_MAX];
+    /* A final certificate whose precertificate was judged and signed here and is in two logs: BR 4.2.2.1
+     * asks for no further CAA check. Follows from the facts above; see cs_facts_are_of_a_logged_pair. */
     bool caa_exempt_by_logged_precertificate;
     bool ledger_ready; /* the ledger takes entries and the clock is not behind it */
 };
@@ -74,6 +95,14 @@ CS_RESULT cs_facts_of_tbs(struct cs_facts *f, const struct cs_tbs *tbs);
  * order id, then this key with exactly these names, then this key, then (only to name what differs)
  * any other. The gatherer fills each .use afterwards. */
 void cs_facts_find_orders(struct cs_facts *f);
+
+/* cs_facts_are_of_a_logged_pair is true for a final certificate with the precertificate on record, signed,
+ * and SCTs for it that verify, of at least two logs. */
+bool cs_facts_are_of_a_logged_pair(const struct cs_facts *f);
+
+/* cs_subject_names_somebody is true when the subject has an organizationName, givenName or surname: then
+ * the ledger keeps it for the account. */
+bool cs_subject_names_somebody(const struct cs_tbs *t);
 
 /*
  * cs_judge applies every rule and adds all reasons and covers to v. *out_order is the index into
@@ -105,6 +134,8 @@ struct cs_period_row {
 };
 const struct cs_period_row *cs_period_at(int64_t now_unix_s);
 const struct cs_period_row *cs_period_rows(size_t *n); /* ascending; the first has no beginning */
+/* The first row that begins after now; NULL when there is none. */
+const struct cs_period_row *cs_period_after(int64_t now_unix_s);
 
 /* What a validation method may do, and until when (BR 3.2.2.4, 3.2.2.5). NULL for unknown numbers. */
 struct cs_method_row {

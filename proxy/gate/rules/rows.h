@@ -60,9 +60,11 @@ struct cs_case {
     const struct cs_evidence *order_evidence;
     const Countersign__V1__Order *order;
     const struct cs_use_fact *order_use;
+    const struct cs_subject_fact *last_subject;
     uint32_t order_index; /* into f->evidence */
     struct cs_span account;
     struct cs_name_case *names; /* of the order in hand, one per name of the TBS; NULL: not looked up yet */
+    const struct cs_evidence *identity; /* the OrganizationIdentity that O01 found to fit; or NULL */
 };
 
 struct cs_rule_row {
@@ -184,6 +186,20 @@ bool cs_poison_is_exact_and_alone(struct cs_case *c);
 /* Linting. */
 bool cs_tbs_is_linted(struct cs_case *c);
 bool cs_linter_is_allowed(struct cs_case *c);
+/* ---- identity: rules on the OrganizationIdentity that O01 found, and on what came before ---- */
+
+bool cs_request_is_authentic(struct cs_case *c);
+bool cs_identity_was_reviewed_by_others(struct cs_case *c);
+bool cs_organization_change_is_vouched_for(struct cs_case *c);
+bool cs_jurisdiction_is_listed(struct cs_case *c);
+bool cs_agreement_and_requester_are_named(struct cs_case *c);
+
+/* ---- pairs ---- */
+
+bool cs_final_has_its_precertificate(struct cs_case *c);
+bool cs_scts_are_of_the_precertificate(struct cs_case *c);
+bool cs_precertificate_has_no_other_final(struct cs_case *c);
+bool cs_final_can_follow_in_time(struct cs_case *c);
 
 /* ---- rules on one statement of domain control, judged for every name it could serve ---- */
 

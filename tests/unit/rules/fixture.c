@@ -108,6 +108,8 @@ static void fill_issuer(struct cs_issuer *i)
     i->caa_identity[0] = cs_span_str("ca.example");
 }
 
+static struct cs_agency house_agency;
+
 void house_init(struct house *h)
 {
     struct cs_arena arena = h->arena, scratch = h->scratch;
@@ -117,6 +119,7 @@ void house_init(struct house *h)
     h->arena = arena;
     h->scratch = scratch;
 
+    house_agency = (struct cs_agency){ .country = cs_span_str("NL") };
     h->policy.n_issuers = 1;
     fill_issuer(&h->policy.issuer[0]);
     h->policy.n_attesters = 4;
@@ -132,6 +135,8 @@ void house_init(struct house *h)
                                                    .not_after_unix_s = INT64_MAX,
                                                    .n_releases = 1,
                                                    .release = &release };
+    h->policy.n_agencies = 1;
+    h->policy.agency = &house_agency;
 
     struct cs_tbs *t = &h->tbs;
     t->version = 2;
@@ -255,6 +260,8 @@ order_t *house_order(struct house *h)
     o->order_id = house_bytes(h, "o-1");
     o->spki_sha256 = bytes_of(h, cs_sha256_span(&h->facts.spki_sha256));
     o->possession_proven = true;
+    o->requester = house_bytes(h, "portal");
+    o->agreement = house_bytes(h, "terms-5");
     o->profile = PROFILE(DOMAIN_VALIDATED);
     o->latest_not_after_unix_s = h->tbs.not_after_unix_s;
     o->dns_names = sorted(h, CS_SAN_DNS, &o->n_dns_names);
@@ -390,6 +397,17 @@ identity_t *house_identity(struct house *h)
     o->record_version = 1;
     o->profile = PROFILE(ORGANIZATION_VALIDATED);
     o->oldest_data_at_unix_s = HOUSE_NOW - 86400;
+    static const char *const people[] = { "carol", "rita", "ada" };
+    o->collectors = cs_arena_get(&h->arena, sizeof *o->collectors);
+    o->reviewers = cs_arena_get(&h->arena, sizeof *o->reviewers);
+    o->collectors[o->n_collectors++] = house_bytes(h, people[0]);
+    o->reviewers[o->n_reviewers++] = house_bytes(h, people[1]);
+    o->approver = house_bytes(h, people[2]);
+    o->authenticity = cs_arena_get(&h->arena, sizeof *o->authenticity);
+    countersign__v1__request_authenticity__init(o->authenticity);
+    o->authenticity->method = house_bytes(h, "telephone");
+    o->authenticity->contact_source = house_bytes(h, "register");
+    o->authenticity->confirmed_at_unix_s = HOUSE_NOW - 86400;
     add(h, COUNTERSIGN__V1__STATEMENT__BODY_ORGANIZATION_IDENTITY)->organization_identity = o;
     return o;
 }
@@ -445,8 +463,10 @@ bool house_judge(struct house *h)
     if (!h->own_lint)
         (void)add_lint(h);
     cs_facts_find_orders(&h->facts);
-    for (uint32_t i = 0; i < h->facts.n_orders; i++)
+    for (uint32_t i = 0; i < h->facts.n_orders; i++) {
         h->facts.order[i].use = h->order_use;
+        h->facts.order[i].last_subject = h->last_subject;
+    }
     if (!cs_ok(cs_judge(&h->facts, &h->verdict, &h->order)))
         abort();
     h->facts.n_evidence = n_evidence;

@@ -15,6 +15,8 @@ static identity_t *usual(int profile)
         house_attribute(H, "\x55\x04\x04", 0x0c, "Doe");
         house_attribute(H, "\x55\x04\x2a", 0x0c, "Jo");
     }
+    if (profile == PROFILE(EXTENDED_VALIDATION))
+        house_attribute(H, HOUSE_OID_JC, 0x13, "NL");
     house_attribute(H, CS_OID_CN, 0x0c, "www.example.com");
     if (profile == PROFILE(EXTENDED_VALIDATION)) {
         house_attribute(H, "\x55\x04\x0f", 0x0c, "Private Organization");
@@ -160,6 +162,7 @@ void identity_age_table(void **state)
         H->tbs.not_after_unix_s = rows[i].now + 40 * DAY;
         H->evidence[0].statement->order->latest_not_after_unix_s = INT64_MAX;
         house_age(H->evidence[1].statement->domain_control, rows[i].now);
+        o->authenticity->confirmed_at_unix_s = rows[i].now;
         H->policy.limits.max_identity_age_s = rows[i].policy_s;
         house_last(H)->n_signers = 2;
         house_last(H)->signer[1] = 1;

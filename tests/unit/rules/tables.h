@@ -70,5 +70,13 @@ void wildcard_table(void **state);
 void base_domain_table(void **state);
 void lint_table(void **state);
 void linter_table(void **state);
+void authenticity_table(void **state);
+void reviewer_table(void **state);
+void change_table(void **state);
+void jurisdiction_table(void **state);
+void agreement_table(void **state);
+void pair_table(void **state);
+void sct_table(void **state);
+void boundary_day_table(void **state);
 
 #endif

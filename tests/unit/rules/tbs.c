@@ -80,7 +80,8 @@ void tbs_tables(void **state)
     };
     for (size_t i = 0; i < N_OF(uses); i++) {
         house_usual(H);
-        struct cs_use_fact use = { uses[i].precertificate, uses[i].certificate, { { 0 } } };
+        struct cs_use_fact use = { .precertificate = uses[i].precertificate,
+                                   .certificate = uses[i].certificate };
         if (uses[i].same_pair)
             use.pair_sha256 = H->facts.pair_sha256;
         H->facts.kind = uses[i].final ? CS_LEAF_CERTIFICATE : CS_LEAF_PRECERTIFICATE;
