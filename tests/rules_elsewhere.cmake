@@ -3,8 +3,7 @@
 set(CS_RULES_ELSEWHERE
     N01=e2e.elsewhere N03=e2e.elsewhere N04=e2e.elsewhere
     E01=unit.evidence.admit E02=unit.evidence.admit E03=unit.evidence.admit E04=unit.evidence.admit
-    E05=unit.evidence.admit E06=e2e.elsewhere E07=unit.evidence.admit
-    P02= P03= P04= P05= O03= O04= O05= O06= O07=)
+    E05=unit.evidence.admit E06=e2e.elsewhere E07=unit.evidence.admit)
 
 # cs_check_rules_elsewhere(): every test named above exists; called when all folders were added.
 function(cs_check_rules_elsewhere)

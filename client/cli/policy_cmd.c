@@ -62,12 +62,6 @@ static json_t *pins_of(const struct cs_issuer *i)
     return all;
 }
 
-static json_t *issuer_of(const struct cs_issuer *i)
-{
-    json_t *identities = json_array();
-    for (uint32_t k = 0; k < i->n_caa_identities; k++)
-        json_array_append_new(identities, text(i->caa_identity[k]));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", text(i->id), "key_uri",
 static json_t *ct_of(const struct cs_policy *p, const struct cs_issuer_ct *ct)
 {
     json_t *logs = json_array();
@@ -92,14 +86,16 @@ static json_t *agency_of(const struct cs_agency *a)
 
 static json_t *issuer_of(const struct cs_policy *p, const struct cs_issuer *i)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", text(i->id), "key_uri",
+    json_t *identities = json_array();
+    for (uint32_t k = 0; k < i->n_caa_identities; k++)
+        json_array_append_new(identities, text(i->caa_identity[k]));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", text(i->id), "key_uri",
                      text(i->key_uri), "ski", cs_cli_hex(i->ski), "not_before",
                      cs_cli_time(i->not_before_unix_s), "not_after", cs_cli_time(i->not_after_unix_s),
                      "purposes", purposes_of(i->purposes), "algorithms",
                      names_of_bits(i->algorithms, algorithm_name), "profiles",
                      names_of_bits(i->profiles, cs_profile_name), "caa_identities", identities, "pins",
-                     pins_of(i));
-                     names_of_bits(i->profiles, cs_profile_name), "ct", ct_of(p, &i->ct));
+                     pins_of(i), "ct", ct_of(p, &i->ct));
 }
 
 static json_t *attester_of(const struct cs_attester *a)
@@ -203,16 +199,16 @@ static json_t *document_of(const struct cs_policy *p)
         json_array_append_new(logs, log_of(&p->ct_log[i]));
     for (uint32_t i = 0; i < p->n_agencies; i++)
         json_array_append_new(agencies, agency_of(&p->agency[i]));
-    return json_pack("{s:o, s:I, s:o, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o, s:o, s:o, s:o}", "policy_sha256",
-                     cs_cli_hex(cs_sha256_span(&p->digest)), "version", (json_int_t)p->version, "deployment",
-                     text(p->deployment), "limits", "max_validity_s", (json_int_t)p->limits.max_validity_s,
-                     "max_domain_age_s", (json_int_t)p->limits.max_domain_age_s, "max_identity_age_s",
+    return json_pack("{s:o, s:I, s:o, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                     "policy_sha256", cs_cli_hex(cs_sha256_span(&p->digest)), "version",
+                     (json_int_t)p->version, "deployment", text(p->deployment), "limits", "max_validity_s",
+                     (json_int_t)p->limits.max_validity_s, "max_domain_age_s",
+                     (json_int_t)p->limits.max_domain_age_s, "max_identity_age_s",
                      (json_int_t)p->limits.max_identity_age_s, "clock_skew_s",
                      (json_int_t)p->limits.clock_skew_s, "organization_signers",
                      (json_int_t)p->limits.organization_signers, "issuers", issuers, "attesters", attesters,
                      "clients", clients, "linters", linters, "perspectives",
-                     perspectives_of(&p->perspectives));
-                     "clients", clients, "ct_logs", logs, "agencies", agencies);
+                     perspectives_of(&p->perspectives), "ct_logs", logs, "agencies", agencies);
 }
 
 int cs_cmd_policy_check(struct cs_cli *cli, const struct cs_args *args)

@@ -203,8 +203,7 @@ static CS_RESULT read_algorithms(struct cs_issuer *out, const struct cs_yaml_nod
 
 static CS_RESULT read_issuer(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note)
 {
-    enum { ID, CERTIFICATE, KEY, PURPOSES, ALGORITHMS, PROFILES, CAA_IDENTITIES, PINS, N };
-    enum { ID, CERTIFICATE, KEY, PURPOSES, ALGORITHMS, PROFILES, CT, N };
+    enum { ID, CERTIFICATE, KEY, PURPOSES, ALGORITHMS, PROFILES, CAA_IDENTITIES, PINS, CT, N };
     struct cs_yaml_field f[N] = {
         [ID] = { .key = "id", .required = true },
         [CERTIFICATE] = { .key = "certificate", .required = true },

@@ -85,8 +85,21 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
 {
     const struct cs_yaml_node *root;
     CS_TRY(cs_yaml_read(document, CS_POLICY_MAX_LEN, p->arena, &root, note));
-    enum { SCHEMA, VERSION, DEPLOYMENT, ISSUERS, ATTESTERS, CLIENTS, LIMITS, LISTS, LINT, PERSPECTIVES, N };
-    enum { SCHEMA, VERSION, DEPLOYMENT, ISSUERS, ATTESTERS, CLIENTS, LIMITS, CT_LOGS, AGENCIES, N };
+    enum {
+        SCHEMA,
+        VERSION,
+        DEPLOYMENT,
+        ISSUERS,
+        ATTESTERS,
+        CLIENTS,
+        LIMITS,
+        LISTS,
+        LINT,
+        PERSPECTIVES,
+        CT_LOGS,
+        AGENCIES,
+        N
+    };
     struct cs_yaml_field f[N] = {
         [SCHEMA] = { .key = "schema", .required = true },
         [VERSION] = { .key = "version", .required = true },
@@ -117,7 +130,6 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
     CS_TRY(cs_policy_read_lint(p, root, f[LINT].value, note));
     if (f[PERSPECTIVES].value != NULL)
         CS_TRY(cs_sites_read(f[PERSPECTIVES].value, p->arena, &p->perspectives, note));
-    return CS_OK;
     return cs_policy_read_agencies(p, root, f[AGENCIES].value, note);
 }
 

@@ -28,6 +28,8 @@ enum {
     CS_LIST_PATH_MAX_LEN = 4096,
     CS_POLICY_CAA_IDENTITIES_MAX = 16,
     CS_POLICY_LINTERS_MAX = 16,
+    CS_POLICY_CT_LOGS_MAX = 64,
+    CS_POLICY_SCTS_MAX = 16,            /* that one certificate may carry */
     CS_POLICY_PINS_MAX = 32,            /* of one issuer */
     CS_POLICY_PIN_EXTENSIONS_MAX = 48,  /* of one pin */
     CS_POLICY_PIN_VALUE_MAX_LEN = 4096, /* of one fixed value */
@@ -51,9 +53,6 @@ struct cs_pin {
     uint32_t n_extensions, n_attributes;
     struct cs_pin_extension *extension;
     struct cs_span *attribute; /* OIDs (content octets) of further subject attributes */
-    CS_POLICY_CT_LOGS_MAX = 64,
-    CS_POLICY_SCTS_MAX = 16,   /* that one certificate may carry */
-    CS_POLICY_ID_MAX_LEN = 64, /* ids and names: [A-Za-z0-9][A-Za-z0-9._/@-]* */
 };
 
 /* A CT log whose SCTs may count (RFC 6962). */
@@ -154,6 +153,8 @@ struct cs_linter {
 struct cs_lint_policy {
     uint32_t n_linters; /* 0 only when no issuer signs leaves */
     struct cs_linter linter[CS_POLICY_LINTERS_MAX];
+};
+
 /* A place of incorporation or registration with its agency; empty spans are absent attributes. */
 struct cs_agency {
     struct cs_span country, state, locality;
@@ -172,7 +173,6 @@ struct cs_policy {
     struct cs_lists_config lists;
     struct cs_lint_policy lint;
     struct cs_sites perspectives; /* none without the section */
-    struct cs_arena *arena;       /* owned; all spans above live in it */
     uint32_t n_ct_logs;
     struct cs_ct_log ct_log[CS_POLICY_CT_LOGS_MAX];
     uint32_t n_agencies;

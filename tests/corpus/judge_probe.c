@@ -72,8 +72,8 @@ static json_t *judge(struct cs_arena *arena, int64_t now_unix_s)
     for (size_t i = 0; i < n; i++) {
         uint32_t before = v.n_reasons;
         c.rule = rows[i].rule;
-        if (rows[i].rule == CS_RULE_L01 || rows[i].rule == CS_RULE_L02)
-            continue; /* evidence */
+        if ((rows[i].inputs & (CS_IN_EVIDENCE | CS_IN_LEDGER)) != 0 || rows[i].rule == CS_RULE_O06)
+            continue; /* rests on statements, on what was signed before, or on a policy's agencies */
         if (rows[i].stage == CS_STAGE_REQUEST && !rows[i].holds(&c) && v.n_reasons == before)
             (void)cs_refuse(&c, "request", "the rule does not hold", "%s", "");
     }

@@ -103,7 +103,6 @@ def policy_text(house):
                    f"    key: \"{issuer.uri}\"\n    purposes: [leaf]\n"
                    f"    algorithms: [{', '.join(issuer.algorithms)}]\n    profiles: [dv, iv, ov, ev]\n"
                    "    caa_identities: [ca.example]\n")
-                   f"    algorithms: [{', '.join(issuer.algorithms)}]\n    profiles: [dv, iv, ov, ev]\n")
         if issuer.id in house.ct:
             out.append("    ct: { " + ", ".join(f"{k}: {v}" for k, v in house.ct[issuer.id].items()) + " }\n")
     out.append("attesters:\n")
@@ -155,16 +154,13 @@ class House:
                "ipcv_acme_http_01", "ipcv_acme_tls_alpn_01")
     ALL_RPCS = ("SignCertificate", "EvaluateCertificate", "DepositEvidence", "Check")
 
-    def __init__(self, signers=2, issuers=None, clients=None, keep=False, module=MODULE, lists=LISTS):
-        """module: the PKCS#11 module of the signers; the token is always made with SoftHSM itself. lists: the policy's
-        section of that name."""
     AGENCIES = ({"country": "DE", "state": "Berlin", "locality": "Charlottenburg", "number_format": "HRB #+"},
                 {"country": "DE"}, {"country": "US", "state": "Delaware"})
 
-    def __init__(self, signers=2, issuers=None, clients=None, keep=False, module=MODULE, ct_logs=(), ct=None,
-                 agencies=AGENCIES):
-        """module: the PKCS#11 module of the signers; the token is always made with SoftHSM itself. ct: by issuer id,
-        what its entry says of required_scts, logs and distinct_operators."""
+    def __init__(self, signers=2, issuers=None, clients=None, keep=False, module=MODULE, lists=LISTS,
+                 ct_logs=(), ct=None, agencies=AGENCIES):
+        """module: the PKCS#11 module of the signers; the token is always made with SoftHSM itself. lists: the policy's
+        section of that name. ct: by issuer id, what its entry says of required_scts, logs and distinct_operators."""
         self.ct_logs, self.ct, self.agencies = ct_logs, ct or {}, agencies
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="countersign-"))
         self.keep, self.n_signers, self.process, self.module = keep, signers, None, module

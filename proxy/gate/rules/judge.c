@@ -209,11 +209,9 @@ static void merge(struct cs_verdict *to, const struct cs_verdict *from)
 static bool lacks_evidence(const struct cs_verdict *v)
 {
     /* what is wrong with domain evidence comes with V01, what is wrong with CAA checks with C01 */
-    static const enum cs_rule evidence_rules[] = { CS_RULE_B01, CS_RULE_V01, CS_RULE_C01, CS_RULE_O01,
-                                                   CS_RULE_O02, CS_RULE_L01, CS_RULE_L02 };
-    static const enum cs_rule evidence_rules[] = { CS_RULE_B01, CS_RULE_V01, CS_RULE_V02, CS_RULE_V03,
-                                                   CS_RULE_V05, CS_RULE_V06, CS_RULE_O01, CS_RULE_O02,
-                                                   CS_RULE_O03, CS_RULE_O05 };
+    static const enum cs_rule evidence_rules[] = { CS_RULE_B01, CS_RULE_V01, CS_RULE_C01,
+                                                   CS_RULE_O01, CS_RULE_O02, CS_RULE_O03,
+                                                   CS_RULE_O05, CS_RULE_L01, CS_RULE_L02 };
     for (size_t i = 0; i < sizeof evidence_rules / sizeof *evidence_rules; i++)
         if (cs_verdict_has(v, evidence_rules[i]))
             return true;

@@ -30,6 +30,8 @@ const struct cs_period_row *cs_period_rows(size_t *n)
 {
     *n = N_PERIODS;
     return periods;
+}
+
 const struct cs_period_row *cs_period_after(int64_t now_unix_s)
 {
     size_t next = (size_t)(cs_period_at(now_unix_s) - periods) + 1;

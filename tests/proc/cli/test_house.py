@@ -42,8 +42,7 @@ def test_from_nothing_to_a_certificate(house):
     cli(*build, "--out", "final.der")
 
     refused = json.loads(cli("sign", *call, "--tbs", "pre.der", "--json", code=1).stdout)["refusal"]
-    assert {r["rule"] for r in refused["reasons"]} == {"B01", "C01", "V01"} and refused["ledger_entry"] > 0
-    assert {r["rule"] for r in refused["reasons"]} == {"B01", "L01", "V01"} and refused["ledger_entry"] > 0
+    assert {r["rule"] for r in refused["reasons"]} == {"B01", "C01", "L01", "V01"} and refused["ledger_entry"] > 0
     attest("order", "orders", "--order-id", "o1", "--csr", "l.csr", "--profile", "dv", "--latest-not-after", "+100d",
            "--requester", "me", "--agreement", "a")
     attest("lint", "lint", "--tbs", "pre.der", "--linter", "zlint", "--version", "3.6.8", "--ran-at", "now",

@@ -149,8 +149,6 @@ static void files_that_are_no_ledger_of_this_version(void **state)
     } rows[] = {
         { "older schema", "PRAGMA user_version = 1", "PRAGMA user_version = 2" },
         { "newer schema", "PRAGMA user_version = 3", "PRAGMA user_version = 2" },
-        { "newer schema", "PRAGMA user_version = 3", "PRAGMA user_version = 2" },
-        { "older schema", "PRAGMA user_version = 1", "PRAGMA user_version = 2" },
         { "other program", "PRAGMA application_id = 1", "PRAGMA application_id = 1129532487" },
         { "unmarked", "PRAGMA application_id = 0; PRAGMA user_version = 0",
           "PRAGMA application_id = 1129532487; PRAGMA user_version = 2" },

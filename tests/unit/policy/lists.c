@@ -100,7 +100,11 @@ static void lists_are_for_leaves(void **state)
     assert_non_null(strstr(note.text, "the key 'lists' is missing; an issuer with purpose leaf needs it"));
     char *other = replaced(text, "purposes: [leaf]", "purposes: [ca]");
     char *plain = replaced(other, "    caa_identities: [ca.example.com]\n", "");
-    char *without = replaced(plain, "    profiles: [domain-validated, organization-validated]\n", "");
+    char *without = replaced(plain,
+                             "    profiles: [domain-validated, organization-validated, extended-validation]\n"
+                             "    ct:\n      required_scts: 2\n      logs: [oak2027h1, elm2027h1]\n      "
+                             "distinct_operators: true\n",
+                             "");
     if (!cs_ok(cs_policy_load(cs_span_str(without), &p, &note)))
         fail_msg("%s", note.text);
     assert_null(p->lists.public_suffix.path);

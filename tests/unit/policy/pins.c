@@ -25,7 +25,8 @@ static char *block(const char *text, const char *start)
 /* The policy with these pins behind the issuer's profiles. */
 static char *with(const char *pins)
 {
-    static const char behind[] = "profiles: [domain-validated, organization-validated]\n";
+    static const char behind[] =
+        "profiles: [domain-validated, organization-validated, extended-validation]\n";
     const char *at = strstr(whole, behind);
     assert_non_null(at);
     char *out = NULL;
@@ -91,7 +92,7 @@ static void values(void **state)
           NULL },
         { "version: 2", "version: 0", "pins[0].version: " },
         { "version: 2", "version: two", "pins[0].version: " },
-        { "profile: dv", "profile: ev", "pins[0].profile: 'extended-validation' is not among the issuer's" },
+        { "profile: dv", "profile: iv", "pins[0].profile: 'extended-validation' is not among the issuer's" },
         { "profile: dv", "profile: xv", "pins[0].profile: 'xv' is not a profile; one of" },
         { "order: exact", "order: sorted", "pins[0].order: exact or any" },
         { "order: exact", "colour: red", "pins[0]" },

@@ -108,7 +108,7 @@ static void fill_issuer(struct cs_issuer *i)
     i->caa_identity[0] = cs_span_str("ca.example");
 }
 
-static struct cs_agency house_agency;
+static struct cs_agency house_agency[3];
 
 void house_init(struct house *h)
 {
@@ -119,7 +119,11 @@ void house_init(struct house *h)
     h->arena = arena;
     h->scratch = scratch;
 
-    house_agency = (struct cs_agency){ .country = cs_span_str("NL") };
+    house_agency[0] = (struct cs_agency){ .country = cs_span_str("NL") };
+    house_agency[1] = (struct cs_agency){ .country = cs_span_str("US") };
+    house_agency[2] = (struct cs_agency){ .country = cs_span_str("US"),
+                                          .state = cs_span_str("Ohio"),
+                                          .locality = cs_span_str("Columbus") };
     h->policy.n_issuers = 1;
     fill_issuer(&h->policy.issuer[0]);
     h->policy.n_attesters = 4;
@@ -135,8 +139,8 @@ void house_init(struct house *h)
                                                    .not_after_unix_s = INT64_MAX,
                                                    .n_releases = 1,
                                                    .release = &release };
-    h->policy.n_agencies = 1;
-    h->policy.agency = &house_agency;
+    h->policy.n_agencies = 3;
+    h->policy.agency = house_agency;
 
     struct cs_tbs *t = &h->tbs;
     t->version = 2;
@@ -489,4 +493,27 @@ void house_print(const struct house *h)
         fprintf(stderr, "  %s %s: found %s; needed %s\n", cs_rule_text(r->rule)->id, r->subject, r->found,
                 r->needed);
     }
+}
+
+void house_final(struct house *h)
+{
+    static const char *const operators[] = { "north", "south", "north" };
+    enum { N_LOGS = sizeof operators / sizeof *operators };
+    h->policy.n_ct_logs = N_LOGS;
+    for (uint32_t i = 0; i < N_LOGS; i++) {
+        h->policy.ct_log[i].name = cs_span_str("log");
+        h->policy.ct_log[i].operator= cs_span_str(operators[i]);
+    }
+    h->policy.issuer[0].ct = (struct cs_issuer_ct){ .required_scts = 2, .logs = 7 };
+    h->tbs.has_sct_list = true;
+    h->facts.serial_use = (struct cs_use_fact){
+        .precertificate = true,
+        .precertificate_signed = true,
+        .precertificate_unix_s = HOUSE_NOW - 3600,
+        .pair_sha256 = h->facts.pair_sha256,
+    };
+    h->order_use = h->facts.serial_use;
+    h->facts.n_scts = 2;
+    for (uint32_t i = 0; i < 2; i++)
+        h->facts.sct[i] = (struct cs_sct_fact){ CS_SCT_VERIFIED, i, HOUSE_NOW - 1800 };
 }

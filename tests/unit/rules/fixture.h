@@ -30,15 +30,15 @@
 #define HOUSE_ACCOUNT_URI "https://ca.example/acct/1"
 #define HOUSE_OID_O       "\x55\x04\x0a"
 #define HOUSE_OID_L       "\x55\x04\x07"
-#define HOUSE_NOW    (CS_DAY_2027_03_15 - 114 * 86400) /* 2026-11-21 */
-#define METHOD(id)   COUNTERSIGN__V1__VALIDATION_METHOD__VALIDATION_METHOD_##id
-#define PROFILE(id)  COUNTERSIGN__V1__PROFILE__PROFILE_##id
-#define SCOPE(id)    COUNTERSIGN__V1__DOMAIN_SCOPE__DOMAIN_SCOPE_##id
-#define DECISION(id) COUNTERSIGN__V1__APPROVAL_DECISION__APPROVAL_DECISION_##id
-#define ONION_NAME   "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion"
-#define HOUSE_OID_O  "\x55\x04\x0a"
-#define HOUSE_OID_L  "\x55\x04\x07"
-#define HOUSE_OID_JC "\x2b\x06\x01\x04\x01\x82\x37\x3c\x02\x01\x03"
+#define HOUSE_NOW         (CS_DAY_2027_03_15 - 114 * 86400) /* 2026-11-21 */
+#define METHOD(id)        COUNTERSIGN__V1__VALIDATION_METHOD__VALIDATION_METHOD_##id
+#define PROFILE(id)       COUNTERSIGN__V1__PROFILE__PROFILE_##id
+#define SCOPE(id)         COUNTERSIGN__V1__DOMAIN_SCOPE__DOMAIN_SCOPE_##id
+#define DECISION(id)      COUNTERSIGN__V1__APPROVAL_DECISION__APPROVAL_DECISION_##id
+#define ONION_NAME        "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion"
+#define HOUSE_OID_O       "\x55\x04\x0a"
+#define HOUSE_OID_L       "\x55\x04\x07"
+#define HOUSE_OID_JC      "\x2b\x06\x01\x04\x01\x82\x37\x3c\x02\x01\x03"
 
 typedef Countersign__V1__Statement statement_t;
 typedef Countersign__V1__DomainControl control_t;
@@ -58,10 +58,6 @@ struct house {
     struct cs_evidence evidence[CS_FACTS_EVIDENCE_MAX + CS_TBS_NAMES_MAX + 1];
     bool own_caa;  /* the test brings the CAA checks; else house_judge makes one for each name */
     bool own_lint; /* house_judge adds no lint of these bytes: the test cares for it */
-    struct cs_use_fact order_use; /* put on every order found */
-    struct cs_verdict verdict;    /* of the last judgement */
-    uint32_t order;               /* that it rests on */
-    struct cs_evidence evidence[CS_FACTS_EVIDENCE_MAX];
     struct cs_use_fact order_use; /* put on every order found, like the next */
     struct cs_subject_fact last_subject;
     struct cs_verdict verdict; /* of the last judgement */
@@ -71,6 +67,10 @@ struct house {
 /* Suffixes com, net, org, example, uk, co.uk, jp, *.kobe.jp, !city.kobe.jp, *.ck; private:
  * hosting.example. One compromised key. No list of weak keys. Made once, never freed. */
 const struct cs_lists *house_lists(void);
+
+/* Makes the TBS a final certificate of an issuer that needs two SCTs: its precertificate is on record since
+ * an hour, and two logs of three gave SCTs half an hour ago. */
+void house_final(struct house *h);
 
 void house_init(struct house *h);
 void house_done(struct house *h);

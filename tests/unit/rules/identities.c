@@ -16,6 +16,8 @@ static void subject_of(int profile)
     house_attribute(H, CS_OID_C, 0x13, "NL");
     house_attribute(H, HOUSE_OID_L, 0x0c, "Delft");
     house_attribute(H, HOUSE_OID_O, 0x0c, "Acme B.V.");
+    if (profile == EV)
+        house_attribute(H, "\x55\x04\x0f", 0x0c, "Private Organization");
 }
 
 /* An order, control, and a statement of anna and bert for the subject so far. */

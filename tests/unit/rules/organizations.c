@@ -15,8 +15,6 @@ static identity_t *usual(int profile)
         house_attribute(H, "\x55\x04\x04", 0x0c, "Doe");
         house_attribute(H, "\x55\x04\x2a", 0x0c, "Jo");
     }
-    if (profile == PROFILE(EXTENDED_VALIDATION))
-        house_attribute(H, HOUSE_OID_JC, 0x13, "NL");
     house_attribute(H, CS_OID_CN, 0x0c, "www.example.com");
     if (profile == PROFILE(EXTENDED_VALIDATION)) {
         house_attribute(H, "\x55\x04\x0f", 0x0c, "Private Organization");
