@@ -92,7 +92,7 @@ static void values(void **state)
           NULL },
         { "version: 2", "version: 0", "pins[0].version: " },
         { "version: 2", "version: two", "pins[0].version: " },
-        { "profile: dv", "profile: iv", "pins[0].profile: 'extended-validation' is not among the issuer's" },
+        { "profile: dv", "profile: iv", "pins[0].profile: 'individual-validated' is not among the issuer's" },
         { "profile: dv", "profile: xv", "pins[0].profile: 'xv' is not a profile; one of" },
         { "order: exact", "order: sorted", "pins[0].order: exact or any" },
         { "order: exact", "colour: red", "pins[0]" },
