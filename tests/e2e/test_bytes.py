@@ -82,8 +82,7 @@ class Good:
     def __init__(self, house):
         self.tbs = house.tbs(NAMES)
         order_id = secrets.token_bytes(16)
-        evidence = [house.order(self.tbs, order_id=order_id), house.lint(self.tbs),
-                    house.domain("example.com", scope="namespace")]
+        evidence = house.around(self.tbs, order_id=order_id) + [house.domain("example.com", scope="namespace")]
         keyids = []
         for envelope in evidence:
             keyids.append(secrets.token_hex(8))

@@ -109,9 +109,10 @@ def pair(house, name):
     args = dict(key=ec.generate_private_key(ec.SECP256R1()), serial=int.from_bytes(b"\x4f" + os.urandom(15), "big"),
                 not_before=datetime.datetime.utcnow().replace(microsecond=0) - datetime.timedelta(hours=1))
     precertificate = house.tbs([name], precertificate=True, **args)
-    evidence = [house.order(precertificate), house.domain(name)]
+    three = (precertificate, house.tbs([name], **args), house.tbs([name], days=89, **args))
+    evidence = house.complete(precertificate) + [house.lint(tbs) for tbs in three[1:]]
     return [SignCertificateRequest(request_id=os.urandom(16), issuer=b"ec", tbs_certificate=tbs, evidence=evidence)
-            for tbs in (precertificate, house.tbs([name], **args), house.tbs([name], days=89, **args))]
+            for tbs in three]
 
 
 def answer_to(house, request, fresh_id=False):
