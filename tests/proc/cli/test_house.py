@@ -53,7 +53,8 @@ def test_from_nothing_to_a_certificate(house):
     seen = [w for p in places for w in ("--perspective", "%s,%s,%s,passed,-1h" % p)]
     attest("domain", "dcv-1", "--name", "example.com", "--method", "dcv_dns_change", "--scope", "namespace",
            "--initiated-at", "-1h", "--oldest-data-at", "-1h", "--observed-at", "-1h", "--challenge-sha256", "00" * 32,
-           "--challenge-created-at", "-2h", "--account-uri", "https://ca.example/acct/1", "--dnssec", "secure", "--record-sha256", "00" * 32, *seen)
+           "--challenge-created-at", "-2h", "--account-uri", "https://ca.example/acct/1", "--dnssec", "secure",
+           "--record-sha256", "00" * 32, *seen)
     assert "admitted: yes" in cli("attest", "show", "domain.dsse", "--policy", "policy.yaml").stdout
     cli("deposit", "--socket", "api.sock", "--evidence", "domain.dsse")
     for name in ("example.com", "www.example.com"):
