@@ -60,7 +60,8 @@ static bool intent_holds(const Countersign__Ledger__V1__Intent *m)
             (c->part != COUNTERSIGN__LEDGER__V1__COVER_PART__COVER_PART_NAME &&
              c->part != COUNTERSIGN__LEDGER__V1__COVER_PART__COVER_PART_SUBJECT &&
              c->part != COUNTERSIGN__LEDGER__V1__COVER_PART__COVER_PART_KEY &&
-             c->part != COUNTERSIGN__LEDGER__V1__COVER_PART__COVER_PART_CAA))
+             c->part != COUNTERSIGN__LEDGER__V1__COVER_PART__COVER_PART_CAA &&
+             c->part != COUNTERSIGN__LEDGER__V1__COVER_PART__COVER_PART_LINT))
             return false;
     }
     return true;

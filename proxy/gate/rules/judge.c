@@ -249,6 +249,7 @@ CS_RESULT cs_judge(const struct cs_facts *f, struct cs_verdict *v, uint32_t *out
     judge_rows(&c, CS_STAGE_REQUEST);
     judge_orders(&c, &chosen);
     merge(v, &chosen.verdict);
+    cs_lint_cover(&c);
     say_that_approvals_are_no_evidence(&c);
     if (c.no_memory || v->overflow || v->arena->exhausted)
         return CS_ERR(NO_MEMORY);

@@ -1,4 +1,6 @@
 /* Linting (BR 4.3.1.2, 6.6.1). The digest binds a lint to the bytes, so the account does not matter. */
+#include "countersign/ledger/v1/entry.pb-c.h"
+
 #include "proxy/gate/rules/rows.h"
 
 enum { FINDINGS_SHOWN = 3 };
@@ -174,4 +176,42 @@ bool cs_linter_is_allowed(struct cs_case *c)
                             needed);
     }
     return false;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* First second at which L01 or L02 refuse it. */
+static int64_t good_until_unix_s(const struct cs_case *c, const struct cs_evidence *e)
+{
+    const Countersign__V1__Lint *l = e->statement->lint;
+    const struct cs_linter *linter = cs_policy_linter(c->f->policy, cs_bytes(l->linter));
+    int64_t end = earlier(e->statement->header->expires_at_unix_s, l->ran_at_unix_s + LINT_AGE_MAX_S + 1);
+    struct cs_version v;
+    end = earlier(end, linter->not_after_unix_s);
+    if (linter->n_releases == 0 || !cs_version_parse(cs_bytes(l->linter_version), &v))
+        return end;
+    int64_t superseded_unix_s = cs_linter_superseded_unix_s(linter, cs_linter_release_of(linter, &v));
+    return superseded_unix_s == INT64_MAX ? end : earlier(end, superseded_unix_s + SUPERSEDED_MAX_S);
+}
+
+void cs_lint_cover(struct cs_case *c)
+{
+    const struct cs_facts *f = c->f;
+    for (uint32_t i = 0; i < f->n_evidence && !cs_verdict_has(c->v, CS_RULE_L01); i++) {
+        const Countersign__V1__Lint *l = lint_at(f, i);
+        if (l == NULL || !is_clean(l) || !is_of_the_day(f, l) || !linter_is_allowed(c, l))
+            continue;
+        const struct cs_cover cover = {
+            .subject = "lint",
+            .part = COUNTERSIGN__LEDGER__V1__COVER_PART__COVER_PART_LINT,
+            .evidence = i,
+            .age_s = cs_age_s(f->now_unix_s, l->ran_at_unix_s),
+            .good_until_unix_s = good_until_unix_s(c, &f->evidence[i]),
+        };
+        cs_verdict_cover(c->v, &cover);
+        return;
+    }
 }

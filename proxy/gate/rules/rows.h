@@ -186,6 +186,8 @@ bool cs_poison_is_exact_and_alone(struct cs_case *c);
 /* Linting. */
 bool cs_tbs_is_linted(struct cs_case *c);
 bool cs_linter_is_allowed(struct cs_case *c);
+/* cs_lint_cover adds the lint that satisfies both to the cover map, if there is one. */
+void cs_lint_cover(struct cs_case *c);
 /* ---- identity: rules on the OrganizationIdentity that O01 found, and on what came before ---- */
 
 bool cs_request_is_authentic(struct cs_case *c);

@@ -341,7 +341,7 @@ void cover_map(void **state)
     H->evidence[1].statement->header->expires_at_unix_s = INT64_MAX;
     house_age(d, HOUSE_NOW - 10 * DAY);
     assert_true(house_judge(H));
-    assert_int_equal(H->verdict.n_covers, 3);
+    assert_int_equal(H->verdict.n_covers, 4);
     const struct cs_cover *key = &H->verdict.cover[0], *name = &H->verdict.cover[1];
     assert_int_equal(key->part, COUNTERSIGN__LEDGER__V1__COVER_PART__COVER_PART_KEY);
     assert_string_equal(key->subject, "key");

@@ -166,3 +166,35 @@ void linter_table(void **state)
     H->facts.serial_use.pair_sha256 = H->facts.pair_sha256;
     check(CS_RULE_L02, "final after its precertificate", true, NULL);
 }
+
+void lint_cover(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *row;
+        int64_t expires, superseded, not_after, until;
+    } rows[] = {
+        { "a day", HOUSE_NOW + 30 * DAY, INT64_MAX, INT64_MAX, HOUSE_NOW - 60 + DAY + 1 },
+        { "its expiry", HOUSE_NOW + 5, INT64_MAX, INT64_MAX, HOUSE_NOW + 5 },
+        { "92 days after a newer one", HOUSE_NOW + DAY, HOUSE_NOW - 92 * DAY + 9, INT64_MAX, HOUSE_NOW + 9 },
+        { "the linter's end", HOUSE_NOW + DAY, INT64_MAX, HOUSE_NOW + 7, HOUSE_NOW + 7 },
+    };
+    for (size_t i = 0; i < N_OF(rows); i++) {
+        usual();
+        const struct cs_linter_release release = { { { 3, 6, 8 } }, INT64_MIN, rows[i].superseded };
+        house_last(H)->statement->header->expires_at_unix_s = rows[i].expires;
+        H->policy.lint.linter[0].release = &release;
+        H->policy.lint.linter[0].not_after_unix_s = rows[i].not_after;
+        assert_true(house_judge(H));
+        const struct cs_cover *last = &H->verdict.cover[H->verdict.n_covers - 1];
+        assert_string_equal(last->subject, "lint");
+        assert_int_equal(last->evidence, H->facts.n_evidence - 1);
+        assert_int_equal(last->age_s, 60);
+        if (last->good_until_unix_s != rows[i].until)
+            fail_msg("%s: %lld", rows[i].row, (long long)(last->good_until_unix_s - HOUSE_NOW));
+    }
+    usual()->errors = 1;
+    assert_false(house_judge(H));
+    for (uint32_t i = 0; i < H->verdict.n_covers; i++)
+        assert_string_not_equal(H->verdict.cover[i].subject, "lint");
+}

@@ -22,7 +22,7 @@ void order_tables(void **state)
     house_control(H, "example.com", METHOD(DCV_DNS_CHANGE), SCOPE(NAMESPACE));
     check(CS_RULE_B01, "no order", false, "order");
     assert_false(house_has(H, CS_RULE_V01, NULL));
-    assert_int_equal(H->verdict.n_covers, 0);
+    assert_int_equal(H->verdict.n_covers, 1); /* the lint */
     house_usual(H);
     H->evidence[0].statement->header->expires_at_unix_s = HOUSE_NOW + 1;
     check(CS_RULE_B01, "last second", true, NULL);

@@ -163,6 +163,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(base_domain_table),
         cmocka_unit_test(lint_table),
         cmocka_unit_test(linter_table),
+        cmocka_unit_test(lint_cover),
         cmocka_unit_test(authenticity_table),
         cmocka_unit_test(reviewer_table),
         cmocka_unit_test(change_table),

@@ -70,6 +70,7 @@ void wildcard_table(void **state);
 void base_domain_table(void **state);
 void lint_table(void **state);
 void linter_table(void **state);
+void lint_cover(void **state);
 void authenticity_table(void **state);
 void reviewer_table(void **state);
 void change_table(void **state);
