@@ -1,9 +1,7 @@
 /*
  * The parts of the policy reader; private to this folder. Each reads one top-level key into *p,
  * which is still being built: its arena exists, and the parts read before it are complete. Order:
- * issuers, attesters, clients, limits, lists.
- * issuers, attesters, clients, limits, lint.
- * ct_logs, issuers, attesters, clients, limits, agencies.
+ * ct_logs, issuers, attesters, clients, limits, then lists, lint, perspectives, agencies.
  */
 #ifndef CS_POLICY_PARTS_H
 #define CS_POLICY_PARTS_H

@@ -23,7 +23,7 @@ TABLE = {
     # holds the PIN: no network protocol, protobuf, database or YAML
     "countersign-signer": ("p11 crypto",                                  "seccomp"),
     "countersign-token":  ("p11 crypto",                                  ""),
-    # the client, run by people and back ends: everything but PKCS#11
+    # the client, run by people and back ends: everything but PKCS#11; it lists the gate's rules
     "countersign":        ("nghttp2 crypto protobuf-c sqlite3 yaml-0 jansson psl", ""),
 }
 

@@ -1,7 +1,9 @@
-/* The rows by date of every rule that has some. A new table adds its rule to the switch below. */
+/* The rows by date of every rule that has some. A new table adds its rule to the switch below, a single
+ * comparison with a day adds a row to tell_single. */
 #include <stdio.h>
 
 #include "proxy/gate/rules/listing.h"
+#include "proxy/gate/rules/profile.h"
 #include "proxy/gate/rules/rows.h"
 #include "proxy/policy/names.h"
 
@@ -79,10 +81,61 @@ static void tell_marks(cs_dated_fn *tell, void *ctx)
     }
 }
 
+static void tell_perspectives(cs_dated_fn *tell, void *ctx)
+{
+    size_t n;
+    const struct cs_mpic_row *rows = cs_mpic_rows(&n);
+    for (size_t i = 0; i < n; i++) {
+        struct cs_dated_row row = { .from_unix_s = rows[i].from_unix_s,
+                                    .until_unix_s = i + 1 < n ? rows[i + 1].from_unix_s : INT64_MAX };
+        char regions[48] = "";
+        if (rows[i].min_regions != 0)
+            (void)snprintf(regions, sizeof regions, ", corroborating from %u regions", rows[i].min_regions);
+        (void)snprintf(row.text, sizeof row.text, "attempts: at least %u remote perspectives%s%s",
+                       rows[i].min_remotes, rows[i].quorum ? ", quorum" : "", regions);
+        if (rows[i].min_remotes != 0)
+            tell(ctx, &row);
+    }
+}
+
+static void tell_short_lives(cs_dated_fn *tell, void *ctx)
+{
+    static const int64_t days[] = { CS_DAY_2024_03_15, CS_DAY_2026_03_15, INT64_MAX };
+    for (size_t i = 0; days[i] != INT64_MAX; i++) {
+        struct cs_dated_row row = { .from_unix_s = days[i], .until_unix_s = days[i + 1] };
+        (void)snprintf(row.text, sizeof row.text, "short-lived: validity of at most %d days",
+                       (int)(cs_short_life_s(days[i]) / DAY_S));
+        tell(ctx, &row);
+    }
+}
+
+/* What one comparison with a day decides. */
+static void tell_single(enum cs_rule r, cs_dated_fn *tell, void *ctx)
+{
+    static const struct {
+        enum cs_rule rule;
+        struct cs_dated_row row;
+    } rows[] = {
+        { CS_RULE_T16,
+          { INT64_MIN, CS_DAY_2027_03_15, "serverAuth, and what BR 7.1.2.7.10 lets stand beside it" } },
+        { CS_RULE_T16, { CS_DAY_2027_03_15, INT64_MAX, "serverAuth only" } },
+        { CS_RULE_T19, { CS_DAY_2027_09_15, INT64_MAX, "a date of formation is written YYYY-MM-DD" } },
+        { CS_RULE_V09, { CS_DAY_2026_03_15, INT64_MAX, "observations: DNSSEC was validated" } },
+        { CS_RULE_C04, { CS_DAY_2027_03_15, INT64_MAX, "accounturi and validationmethods were evaluated" } },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].rule == r)
+            tell(ctx, &rows[i].row);
+}
+
 void cs_dated_each(enum cs_rule r, cs_dated_fn *tell, void *ctx)
 {
     switch (r) {
+    case CS_RULE_T14:
+        tell_short_lives(tell, ctx);
+        break;
     case CS_RULE_T07:
+    case CS_RULE_P05:
         tell_periods("validity", validity_of, tell, ctx);
         break;
     case CS_RULE_V02:
@@ -98,7 +151,12 @@ void cs_dated_each(enum cs_rule r, cs_dated_fn *tell, void *ctx)
     case CS_RULE_O02:
         tell_periods("age", identity_age_of, tell, ctx);
         break;
+    case CS_RULE_V07:
+    case CS_RULE_C03:
+        tell_perspectives(tell, ctx);
+        break;
     default:
+        tell_single(r, tell, ctx);
         break;
     }
 }

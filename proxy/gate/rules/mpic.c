@@ -19,6 +19,12 @@ const struct cs_mpic_row *cs_mpic_at(int64_t attempt_unix_s)
     return &rows[i];
 }
 
+const struct cs_mpic_row *cs_mpic_rows(size_t *n)
+{
+    *n = N_ROWS;
+    return rows;
+}
+
 uint32_t cs_mpic_failures_max(uint32_t n_remotes)
 {
     return n_remotes >= 6 ? 2 : 1;

@@ -25,6 +25,7 @@ struct cs_mpic_row {
     uint32_t min_regions; /* RIR service regions of the remotes that corroborate */
 };
 const struct cs_mpic_row *cs_mpic_at(int64_t attempt_unix_s);
+const struct cs_mpic_row *cs_mpic_rows(size_t *n); /* ascending; the first has no beginning */
 
 /* How many of n remotes may fail to corroborate. */
 uint32_t cs_mpic_failures_max(uint32_t n_remotes);
