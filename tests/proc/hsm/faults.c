@@ -247,7 +247,7 @@ static void refused_at_start(void **state)
         struct gate g;
         CS_AUTO_BUF struct cs_buf log = { 0 };
         stage_write(&stage, "rules", rows[i].rule);
-        gate_start(&g, &stage, &table, "1234", GATE_ALL_GOOD);
+        gate_start(&g, &stage, &table, "pin-1234", GATE_ALL_GOOD);
         int code = gate_wait(&g);
         gate_log(&g, &log);
         if (code != 1 || strstr((const char *)log.at, rows[i].log) == NULL)
@@ -280,7 +280,7 @@ static void every_call_of_the_start_fails_once(void **state)
             CS_AUTO_BUF struct cs_buf log = { 0 };
             (void)snprintf(rule, sizeof rule, "%s %u 1 30", rows[i].function, nth);
             stage_write(&stage, "rules", rule);
-            gate_start(&g, &stage, &table, "1234", GATE_ALL_GOOD);
+            gate_start(&g, &stage, &table, "pin-1234", GATE_ALL_GOOD);
             struct cs_hello h = { CS_IPC_VERSION, g.digest };
             (void)cs_ok(cs_hello_put(&g.chan, &h));
             gate_recv(&g, &r);

@@ -142,7 +142,7 @@ static void signs_with_every_algorithm(void **state)
     assert_int_equal(*at, '\0');
     CS_AUTO_BUF struct cs_buf log = { 0 };
     gate_log(&g, &log);
-    assert_null(strstr((const char *)log.at, "1234"));
+    assert_null(strstr((const char *)log.at, "pin-1234"));
 }
 
 static void refuse(struct gate *g, uint64_t seq, const struct cs_msg_sign *m, cs_result why, const char *text)
@@ -271,7 +271,7 @@ static void witness_failure_withholds(void **state)
     (void)state;
     struct gate g;
     struct reply r;
-    gate_start(&g, &stage, &table, "1234", GATE_WITNESS_FULL);
+    gate_start(&g, &stage, &table, "pin-1234", GATE_WITNESS_FULL);
     struct cs_hello h = { CS_IPC_VERSION, g.digest };
     assert_true(cs_ok(cs_hello_put(&g.chan, &h)));
     gate_recv(&g, &r);

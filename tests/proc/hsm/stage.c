@@ -58,7 +58,7 @@ void stage_open(struct stage *s)
     stage_write(s, "softhsm2.conf", conf);
     stage_path(s, "softhsm2.conf", path);
     assert_int_equal(setenv("SOFTHSM2_CONF", path, 1), 0);
-    stage_write(s, "pin", "1234\n");
+    stage_write(s, "pin", "pin-1234\n");
     stage_write(s, "so-pin", "5678\n");
 }
 
@@ -291,7 +291,7 @@ void gate_recv(struct gate *g, struct reply *r)
 
 void gate_ready(struct gate *g, const struct stage *s, const struct cs_keytable *t)
 {
-    gate_start(g, s, t, "1234\n", GATE_ALL_GOOD);
+    gate_start(g, s, t, "pin-1234\n", GATE_ALL_GOOD);
     struct cs_hello h = { CS_IPC_VERSION, g->digest };
     struct reply r;
     assert_true(cs_ok(cs_hello_put(&g->chan, &h)));

@@ -22,7 +22,7 @@ struct stage {
     const char *module; /* CS_SOFTHSM unless a test sets another */
 };
 
-/* stage_open makes the directory and points SOFTHSM2_CONF at it. PINs are 1234 (user), 5678. */
+/* stage_open makes the directory and points SOFTHSM2_CONF at it. PINs are pin-1234 (user), 5678. */
 void stage_open(struct stage *s);
 void stage_close(struct stage *s); /* removes everything */
 void stage_path(const struct stage *s, const char *name, char out[STAGE_PATH_LEN]);

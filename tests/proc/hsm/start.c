@@ -38,9 +38,9 @@ static void odd_key(const char *token, const char *label, CK_ATTRIBUTE_TYPE spoi
         if (f->C_GetTokenInfo(slot[i], &info) == CKR_OK && memcmp(info.label, token, strlen(token)) == 0)
             found = slot[i];
     }
-    CK_UTF8CHAR pin[] = "1234";
+    CK_UTF8CHAR pin[] = "pin-1234";
     if (f->C_OpenSession(found, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &session) != CKR_OK ||
-        f->C_Login(session, CKU_USER, pin, 4) != CKR_OK)
+        f->C_Login(session, CKU_USER, pin, sizeof pin - 1) != CKR_OK)
         _exit(2);
     CK_BBOOL yes = CK_TRUE, no = CK_FALSE, odd = value;
     CK_BYTE curve[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 }, text[64];
@@ -134,7 +134,7 @@ static void refused(const struct cs_keytable *t, const char *pin, unsigned flags
     gate_log(&g, &log);
     if (r.type != 0 || code != 1 || strstr((const char *)log.at, text) == NULL)
         fail_msg("wanted \"%s\": exit %d, message %u: %s", text, code, r.type, (const char *)log.at);
-    assert_null(strstr((const char *)log.at, "1235"));
+    assert_null(strstr((const char *)log.at, "pin-1235"));
 }
 
 static void key_attributes(void **state)
@@ -144,9 +144,9 @@ static void key_attributes(void **state)
         char uri[100];
         (void)snprintf(uri, sizeof uri, "pkcs11:token=start;object=%s", odd_rows[i].label);
         struct cs_keytable t = table_of(uri);
-        refused(&t, "1234", GATE_ALL_GOOD, odd_rows[i].log);
-        refused(&t, "1234", GATE_ALL_GOOD, odd_rows[i].label); /* the URI names the key */
-        refused(&t, "1234", GATE_ALL_GOOD, "issuer-1");
+        refused(&t, "pin-1234", GATE_ALL_GOOD, odd_rows[i].log);
+        refused(&t, "pin-1234", GATE_ALL_GOOD, odd_rows[i].label); /* the URI names the key */
+        refused(&t, "pin-1234", GATE_ALL_GOOD, "issuer-1");
     }
 }
 
@@ -162,12 +162,12 @@ static void key_choice(void **state)
         { "pkcs11:token=absent;object=good", "0 tokens" },
         { "pkcs11:token=start;serial=0000;object=good", "0 tokens" },
         { "pkcs11:token=start;object=other", "not the one in the issuer certificate" },
-        { "pkcs11:token=start;object=good?pin-value=1235", "query attributes" },
+        { "pkcs11:token=start;object=good?pin-value=pin-1235", "query attributes" },
         { "pkcs11:object=good", "names no token" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct cs_keytable t = table_of(rows[i].uri);
-        refused(&t, "1234", GATE_ALL_GOOD, rows[i].log);
+        refused(&t, "pin-1234", GATE_ALL_GOOD, rows[i].log);
     }
 }
 
@@ -175,34 +175,34 @@ static void configuration(void **state)
 {
     (void)state;
     struct cs_keytable t = table_of(good_uri);
-    refused(&t, "1235", GATE_ALL_GOOD, "CKR_PIN_INCORRECT");
+    refused(&t, "pin-1235", GATE_ALL_GOOD, "CKR_PIN_INCORRECT");
     refused(&t, "\n", GATE_ALL_GOOD, "PIN");
-    refused(&t, "1234", GATE_WITNESS_NOT_APPEND, "witness");
-    refused(&t, "1234", GATE_NO_PIN, "descriptor 5");
+    refused(&t, "pin-1234", GATE_WITNESS_NOT_APPEND, "witness");
+    refused(&t, "pin-1234", GATE_NO_PIN, "descriptor 5");
     t.module = cs_span_str("libsofthsm2.so");
-    refused(&t, "1234", GATE_ALL_GOOD, "not absolute");
+    refused(&t, "pin-1234", GATE_ALL_GOOD, "not absolute");
     t.module = cs_span_str("/nonexistent/module.so");
-    refused(&t, "1234", GATE_ALL_GOOD, "/nonexistent/module.so");
+    refused(&t, "pin-1234", GATE_ALL_GOOD, "/nonexistent/module.so");
     t = table_of(good_uri), t.n_keys = 0;
-    refused(&t, "1234", GATE_ALL_GOOD, "no key");
+    refused(&t, "pin-1234", GATE_ALL_GOOD, "no key");
     t = table_of(good_uri), t.key[0].algorithm[0] = tbs_hex(alg_p384);
-    refused(&t, "1234", GATE_ALL_GOOD, "not one a P-256 key may sign with");
+    refused(&t, "pin-1234", GATE_ALL_GOOD, "not one a P-256 key may sign with");
     t = table_of(good_uri), t.key[0].algorithm[0] = tbs_hex(alg_rsa256);
-    refused(&t, "1234", GATE_ALL_GOOD, "not one a P-256 key may sign with");
+    refused(&t, "pin-1234", GATE_ALL_GOOD, "not one a P-256 key may sign with");
     t = table_of(good_uri), t.key[0].algorithm[0] = tbs_hex("300d06092a864886f70d0101050500");
-    refused(&t, "1234", GATE_ALL_GOOD, "unknown AlgorithmIdentifier");
+    refused(&t, "pin-1234", GATE_ALL_GOOD, "unknown AlgorithmIdentifier");
     t = table_of(good_uri), t.key[0].n_algorithms = 0;
-    refused(&t, "1234", GATE_ALL_GOOD, "no signature algorithm");
+    refused(&t, "pin-1234", GATE_ALL_GOOD, "no signature algorithm");
     t = table_of(good_uri), t.key[0].purposes = 0;
-    refused(&t, "1234", GATE_ALL_GOOD, "purposes");
+    refused(&t, "pin-1234", GATE_ALL_GOOD, "purposes");
     t = table_of(good_uri), t.key[0].purposes = 64;
-    refused(&t, "1234", GATE_ALL_GOOD, "purposes");
+    refused(&t, "pin-1234", GATE_ALL_GOOD, "purposes");
     t = table_of(good_uri), t.key[0].id = cs_span_str("a b");
-    refused(&t, "1234", GATE_ALL_GOOD, "issuer id");
+    refused(&t, "pin-1234", GATE_ALL_GOOD, "issuer id");
     t = table_of(good_uri), t.key[0].certificate.len--;
-    refused(&t, "1234", GATE_ALL_GOOD, "issuer certificate");
+    refused(&t, "pin-1234", GATE_ALL_GOOD, "issuer certificate");
     t = table_of(good_uri), t.n_keys = 2, t.key[1] = t.key[0];
-    refused(&t, "1234", GATE_ALL_GOOD, "used twice");
+    refused(&t, "pin-1234", GATE_ALL_GOOD, "used twice");
     t = table_of(good_uri); /* and the PIN still works after one wrong try */
     struct gate g;
     gate_ready(&g, &stage, &t);
@@ -227,16 +227,16 @@ static void gate_errs(void **state)
     struct cs_msg_sign m = { 0, CS_SIGN_CERTIFICATE, t.key[0].algorithm[0], cs_buf_span(&tbs) };
     struct gate g;
 
-    gate_start(&g, &stage, &t, "1234", GATE_ALL_GOOD); /* SIGN before HELLO */
+    gate_start(&g, &stage, &t, "pin-1234", GATE_ALL_GOOD); /* SIGN before HELLO */
     gate_send(&g, 1, &m);
     breaks_off(&g);
 
     struct cs_hello h = { CS_IPC_VERSION, { { 1 } } }; /* another key table */
-    gate_start(&g, &stage, &t, "1234", GATE_ALL_GOOD);
+    gate_start(&g, &stage, &t, "pin-1234", GATE_ALL_GOOD);
     assert_true(cs_ok(cs_hello_put(&g.chan, &h)));
     breaks_off(&g);
 
-    gate_start(&g, &stage, &t, "1234", GATE_ALL_GOOD); /* another version */
+    gate_start(&g, &stage, &t, "pin-1234", GATE_ALL_GOOD); /* another version */
     h = (struct cs_hello){ CS_IPC_VERSION + 1, g.digest };
     assert_true(cs_ok(cs_hello_put(&g.chan, &h)));
     breaks_off(&g);
@@ -263,7 +263,8 @@ static void usage(void **state)
     for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++) {
         pid_t pid = fork();
         if (pid == 0) {
-            (void)freopen("/dev/null", "w", stderr);
+            if (freopen("/dev/null", "w", stderr) == NULL)
+                _exit(126);
             execl(CS_SIGNER, "countersign-signer", arguments[i], (char *)NULL);
             _exit(127);
         }

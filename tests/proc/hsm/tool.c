@@ -42,7 +42,7 @@ static void usage(void **state)
     assert_int_equal(stage_tool(s, &out, "init", "--token-label", "x", NULL), 2);
     assert_int_equal(stage_tool(s, &out, "list", "--token-label", "tool", "--id", "01", NULL), 2);
     assert_int_equal(stage_tool(s, &out, "list", "--token-label", "tool", "extra", NULL), 2);
-    assert_int_equal(stage_tool(s, &out, "list", "--token-label", "tool", "--pin", "1234", NULL), 2);
+    assert_int_equal(stage_tool(s, &out, "list", "--token-label", "tool", "--pin", "pin-1234", NULL), 2);
     assert_int_equal(stage_tool(s, &out, "keygen", "--token-label", "tool", "--key-label", "k", "--id", "0",
                                 "--type", "ec-p256", NULL),
                      2);
