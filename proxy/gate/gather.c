@@ -5,7 +5,12 @@
 #include "proxy/gate/deposit_key.h"
 #include "proxy/gate/scts.h"
 
-enum { DEPOSITS_PER_KEY = 32, OBJECTIONS_PER_ORDER = 4 /* one suffices */, CAA_CHECKS_PER_NAME = 8 };
+enum {
+    DEPOSITS_PER_KEY = 32,
+    OBJECTIONS_PER_ORDER = 4 /* one suffices */,
+    CAA_CHECKS_PER_NAME = 8,
+    OBJECTIONS_ROOM = OBJECTIONS_PER_ORDER * CS_FACTS_ORDERS_MAX,
+};
 
 struct gathering {
     struct cs_gate *gate;
@@ -121,7 +126,9 @@ static CS_RESULT gather_deposits(struct gathering *w, enum cs_deposit_tag tag, s
     CS_TRY(cs_deposit_key(tag, account, value, &key));
     CS_TRY(cs_ledger_deposit_find(w->gate->ledger, cs_deposit_key_span(&key), f->now_unix_s, max, arena,
                                   &digest, &n));
-    for (uint32_t i = 0; i < n && f->n_evidence < CS_FACTS_EVIDENCE_MAX; i++) {
+    /* objections have room of their own: a request full of other evidence must not push them out */
+    uint32_t room = CS_FACTS_EVIDENCE_MAX + (tag == CS_DEPOSIT_OBJECTION ? OBJECTIONS_ROOM : 0);
+    for (uint32_t i = 0; i < n && f->n_evidence < room; i++) {
         if (already_there(f, &digest[i]))
             continue;
         struct cs_span envelope;
@@ -312,7 +319,7 @@ CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const 
         return CS_OK;
     }
     struct cs_tbs *tbs = cs_arena_get(arena, sizeof *tbs);
-    f->evidence = cs_arena_get(arena, (CS_FACTS_EVIDENCE_MAX + 1) * sizeof *f->evidence);
+    f->evidence = cs_arena_get(arena, (CS_FACTS_EVIDENCE_MAX + OBJECTIONS_ROOM + 1) * sizeof *f->evidence);
     if (tbs == NULL || f->evidence == NULL)
         return CS_ERR(NO_MEMORY);
     struct cs_der_fault fault = { 0 };

@@ -1,5 +1,6 @@
 """The founding stories, through the real daemon: what is refused, why, and what is then signed."""
 import datetime
+import hashlib
 import secrets
 
 import grpc
@@ -7,6 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from house import Refused, statement_pb2
@@ -113,6 +115,20 @@ def test_deposited_rejection_stops_inline_evidence(house):
     house.deposit([house.approval(order_id) for _ in range(40)])
     with pytest.raises(Refused) as refused:
         house.sign(tbs, house.complete(tbs, order_id=order_id))
+    assert refused.value.rules() == ["A01"]
+
+
+def test_a_full_request_does_not_push_a_deposited_rejection_out(house):
+    tbs = house.tbs(["full.example.com"])
+    order_id = secrets.token_bytes(16)
+    house.deposit([house.approval(order_id, "reject")])
+    evidence = house.complete(tbs, order_id=order_id)
+    evidence += [house.approval(order_id) for _ in range(1024 - len(evidence))]
+    ra = house.attesters["ra-1"].key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    for envelope in evidence[-1000:]:  # a named key costs one verification
+        envelope.signatures[0].keyid = hashlib.sha256(ra).hexdigest()
+    with pytest.raises(Refused) as refused:
+        house.sign(tbs, evidence)
     assert refused.value.rules() == ["A01"]
 
 
