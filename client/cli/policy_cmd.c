@@ -112,7 +112,7 @@ static json_t *attester_of(const struct cs_attester *a)
 static const char *rpc_name(int method)
 {
     static const char *const names[CS_METHOD_COUNT] = {
-#define X(id, service, method) [CS_METHOD_##id] = method,
+#define X(id, service, method, shape) [CS_METHOD_##id] = method,
         CS_METHODS(X)
 #undef X
     };

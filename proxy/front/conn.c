@@ -57,7 +57,10 @@ CS_RESULT cs_conn_open(struct cs_front *f, int take_fd)
         cs_conn_free(c);
         return CS_ERR(NO_MEMORY);
     }
-    c->peer = (struct cs_peer){ 1, (uint32_t)cred.uid, (uint32_t)cred.gid, (uint32_t)cred.pid };
+    c->peer = (struct cs_peer){ .transport = CS_TRANSPORT_UNIX,
+                                .uid = (uint32_t)cred.uid,
+                                .gid = (uint32_t)cred.gid,
+                                .pid = (uint32_t)cred.pid };
     cs_conn_touch(c); /* our SETTINGS go out and reading starts at the end of the turn */
     return CS_OK;
 }

@@ -20,7 +20,7 @@ enum cs_method cs_method_of_path(struct cs_span path)
         const char *path;
         enum cs_method method;
     } rows[] = {
-#define X(id, service, name) { "/" service "/" name, CS_METHOD_##id },
+#define X(id, service, name, shape) { "/" service "/" name, CS_METHOD_##id },
         CS_METHODS(X)
 #undef X
     };

@@ -58,7 +58,7 @@ static CS_RESULT on_call(void *ctx, struct cs_chan *c, const struct cs_msg *m)
                                 "the deadline passed before the gate looked");
     if (g->n_held >= CS_GATE_FLIGHTS_MAX)
         return cs_answer_status(g, m->id, CS_GRPC_RESOURCE_EXHAUSTED, "too many calls in this turn");
-    if (msg.peer.transport == 1)
+    if (msg.peer.transport == CS_TRANSPORT_UNIX)
         call.client = cs_policy_client_of_uid(g->policy, msg.peer.uid);
     if (call.client == NULL || (call.client->rpcs >> msg.method & 1) == 0)
         return refuse_caller(g, &call);

@@ -48,15 +48,34 @@ CS_RESULT cs_msg_call_put(struct cs_chan *c, uint64_t id, const struct cs_msg_ca
     struct head h = { .len = 0 }, agent = { .len = 0 }, request = { .len = 0 };
     head_put(&h, m->method, 2);
     head_put(&h, m->peer.transport, 1);
+    head_put(&h, m->peer.listener, 1);
     head_put(&h, m->peer.uid, 4);
     head_put(&h, m->peer.gid, 4);
     head_put(&h, m->peer.pid, 4);
     head_put(&h, (uint64_t)m->deadline_mono_us, 8);
+    head_put(&h, m->peer.listener_name.len, 4);
+    struct head count = { .len = 0 }, name_len[CS_PEER_NAMES_MAX] = { 0 };
+    if (m->peer.n_names > CS_PEER_NAMES_MAX)
+        return CS_ERR(LIMIT);
+    head_put(&count, m->peer.n_names, 4);
+    struct cs_span parts[8 + 2 * CS_PEER_NAMES_MAX];
+    size_t n = 0;
+    parts[n++] = head_span(&h);
+    parts[n++] = m->peer.listener_name;
+    parts[n++] = cs_sha256_span(&m->peer.spki_sha256);
+    parts[n++] = head_span(&count);
+    for (uint32_t i = 0; i < m->peer.n_names; i++) {
+        head_put(&name_len[i], m->peer.name[i].len, 4);
+        parts[n++] = head_span(&name_len[i]);
+        parts[n++] = m->peer.name[i];
+    }
     head_put(&agent, m->user_agent.len, 4);
     head_put(&request, m->request.len, 4);
-    struct cs_span parts[] = { head_span(&h), head_span(&agent), m->user_agent, head_span(&request),
-                               m->request };
-    return cs_chan_put(c, CS_MSG_CALL, id, parts, 5);
+    parts[n++] = head_span(&agent);
+    parts[n++] = m->user_agent;
+    parts[n++] = head_span(&request);
+    parts[n++] = m->request;
+    return cs_chan_put(c, CS_MSG_CALL, id, parts, n);
 }
 
 CS_RESULT cs_msg_call_get(struct cs_span in, struct cs_msg_call *out)
@@ -64,14 +83,46 @@ CS_RESULT cs_msg_call_get(struct cs_span in, struct cs_msg_call *out)
     struct cs_reader r = cs_reader_init(in);
     struct cs_msg_call m = { .method = cs_get_u16(&r) };
     m.peer.transport = cs_get_u8(&r);
+    m.peer.listener = cs_get_u8(&r);
     m.peer.uid = cs_get_u32(&r);
     m.peer.gid = cs_get_u32(&r);
     m.peer.pid = cs_get_u32(&r);
     m.deadline_mono_us = (int64_t)cs_get_u64(&r);
+    m.peer.listener_name = cs_get_span(&r, CS_LISTENER_NAME_MAX_LEN);
+    m.peer.spki_sha256 = get_sha256(&r);
+    m.peer.n_names = cs_get_u32(&r);
+    if (m.peer.n_names > CS_PEER_NAMES_MAX)
+        return CS_ERR(FORM);
+    for (uint32_t i = 0; i < m.peer.n_names; i++)
+        m.peer.name[i] = cs_get_span(&r, CS_PEER_NAME_MAX_LEN);
     m.user_agent = cs_get_span(&r, CS_USER_AGENT_MAX_LEN);
     m.request = cs_get_span(&r, CS_REQUEST_MAX_LEN);
     CS_TRY(cs_reader_end(&r));
     *out = m;
+    return CS_OK;
+}
+
+CS_RESULT cs_msg_part_put(struct cs_chan *c, uint64_t call, struct cs_span message)
+{
+    if (message.len > CS_ANSWER_MAX_LEN)
+        return CS_ERR(LIMIT);
+    return cs_chan_put(c, CS_MSG_PART, call, &message, 1);
+}
+
+CS_RESULT cs_msg_more_put(struct cs_chan *c, uint64_t call, uint32_t n)
+{
+    struct head h = { .len = 0 };
+    head_put(&h, n, 4);
+    struct cs_span part = head_span(&h);
+    return cs_chan_put(c, CS_MSG_MORE, call, &part, 1);
+}
+
+CS_RESULT cs_msg_more_get(struct cs_span in, uint32_t *out_n)
+{
+    struct cs_reader r = cs_reader_init(in);
+    uint32_t n = cs_get_u32(&r);
+    CS_TRY(cs_reader_end(&r));
+    *out_n = n;
     return CS_OK;
 }
 

@@ -9,15 +9,17 @@
 #include "proxy/base/digest.h"
 #include "proxy/ipc/channel.h"
 
-enum { CS_IPC_VERSION = 1 };
+enum { CS_IPC_VERSION = 2 };
 
 enum cs_msg_type {
     CS_MSG_HELLO = 1, /* both ways on every channel, first and once */
 
-    CS_MSG_CALL = 10, /* front -> gate: one whole unary request; id = call */
+    CS_MSG_CALL = 10, /* front -> gate: one whole request; id = call */
     CS_MSG_CANCEL,    /* front -> gate: nobody waits for this call any more; no body */
     CS_MSG_ANSWER,    /* gate -> front: final answer of a call; exactly one per CALL */
     CS_MSG_DRAIN,     /* gate -> front or parent -> front: finish running calls, take no new ones */
+    CS_MSG_PART,      /* gate -> front: one message of a streaming answer; body = the message; id = call */
+    CS_MSG_MORE,      /* front -> gate: so many more PARTs of this call may come; body = u32 */
 
     CS_MSG_SIGN = 20,   /* gate -> signer; id = ledger sequence of the committed intent */
     CS_MSG_SIGNED,      /* signer -> gate; id = same */
@@ -37,23 +39,31 @@ enum {
     CS_ALGORITHM_MAX_LEN = 128,
     CS_HELLO_MAX_LEN = 4096,
     CS_USER_AGENT_MAX_LEN = 256,
-    CS_MSG_CALL_MAX_LEN = CS_REQUEST_MAX_LEN + 1024,
+    CS_PEER_NAMES_MAX = 16, /* dNSNames of a client certificate */
+    CS_PEER_NAME_MAX_LEN = 253,
+    CS_LISTENER_NAME_MAX_LEN = 64,
+    CS_PARTS_AT_FIRST = 8, /* PARTs a streaming call may have without a MORE */
+    CS_MSG_CALL_MAX_LEN = CS_REQUEST_MAX_LEN + 8192,
     CS_MSG_ANSWER_MAX_LEN = CS_ANSWER_MAX_LEN + CS_STATUS_TEXT_MAX_LEN + CS_DETAILS_MAX_LEN + 64,
     CS_MSG_SIGN_MAX_LEN = CS_TBS_MAX_LEN + CS_ALGORITHM_MAX_LEN + 64,
     CS_MSG_SIGNED_MAX_LEN = CS_SIGNATURE_MAX_LEN + 128,
     CS_MSG_EVENT_MAX_LEN = 1024,
 };
 
-/* The RPCs the front knows by path. X(id, service, method): the path is /service/method. */
-#define CS_METHODS(X)                                                               \
-    X(SIGN_CERTIFICATE, "countersign.v1.SigningService", "SignCertificate")         \
-    X(EVALUATE_CERTIFICATE, "countersign.v1.SigningService", "EvaluateCertificate") \
-    X(DEPOSIT_EVIDENCE, "countersign.v1.EvidenceService", "DepositEvidence")        \
-    X(HEALTH_CHECK, "grpc.health.v1.Health", "Check")
+/* How a method answers: one message, or any number of them (PART) before the final status. */
+enum cs_method_shape { CS_UNARY = 1, CS_STREAMING };
+
+/* The RPCs that the gate answers. X(id, service, method, shape): the path is /service/method. Policies
+ * write the method's name, so it is unique over all services. */
+#define CS_METHODS(X)                                                                         \
+    X(SIGN_CERTIFICATE, "countersign.v1.SigningService", "SignCertificate", CS_UNARY)         \
+    X(EVALUATE_CERTIFICATE, "countersign.v1.SigningService", "EvaluateCertificate", CS_UNARY) \
+    X(DEPOSIT_EVIDENCE, "countersign.v1.EvidenceService", "DepositEvidence", CS_UNARY)        \
+    X(HEALTH_CHECK, "grpc.health.v1.Health", "Check", CS_UNARY)
 
 enum cs_method {
     CS_METHOD_NONE = 0,
-#define X(id, service, method) CS_METHOD_##id,
+#define X(id, service, method, shape) CS_METHOD_##id,
     CS_METHODS(X)
 #undef X
         CS_METHOD_COUNT
@@ -83,10 +93,20 @@ CS_RESULT cs_hello_put(struct cs_chan *c, const struct cs_hello *m);
 CS_RESULT cs_hello_get(struct cs_span in, struct cs_hello *out);
 
 /* Who calls, as the kernel or TLS says it; the gate maps it to a client of the policy. */
+enum cs_transport {
+    CS_TRANSPORT_FRONT = 0, /* the front itself, asking for numbers; never a client */
+    CS_TRANSPORT_UNIX = 1,  /* uid, gid by SO_PEERCRED */
+    CS_TRANSPORT_TLS = 2,   /* names, spki_sha256 of a verified client certificate */
+};
 struct cs_peer {
-    uint8_t transport; /* 1 = Unix socket */
+    uint8_t transport; /* enum cs_transport */
+    uint8_t listener;  /* index in the daemon's configuration */
     uint32_t uid, gid;
-    uint32_t pid; /* for the log only */
+    uint32_t pid;                 /* for the log only */
+    struct cs_span listener_name; /* configured name, at most 64 octets; may be empty */
+    struct cs_sha256 spki_sha256; /* TLS: of the certificate's SubjectPublicKeyInfo */
+    uint32_t n_names;             /* TLS: dNSNames, lower case, as in the certificate */
+    struct cs_span name[CS_PEER_NAMES_MAX];
 };
 
 struct cs_msg_call {
@@ -107,6 +127,12 @@ struct cs_msg_answer {
 };
 CS_RESULT cs_msg_answer_put(struct cs_chan *c, uint64_t id, const struct cs_msg_answer *m);
 CS_RESULT cs_msg_answer_get(struct cs_span in, struct cs_msg_answer *out);
+
+/* One message of a streaming answer. The gate sends no more of them than CS_PARTS_AT_FIRST and what MORE
+ * added; the front says MORE when it has handed messages on, so a slow reader holds the gate's hand. */
+CS_RESULT cs_msg_part_put(struct cs_chan *c, uint64_t call, struct cs_span message);
+CS_RESULT cs_msg_more_put(struct cs_chan *c, uint64_t call, uint32_t n);
+CS_RESULT cs_msg_more_get(struct cs_span in, uint32_t *out_n);
 
 struct cs_msg_sign {
     uint32_t key;             /* index into the key table */

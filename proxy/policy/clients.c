@@ -3,7 +3,7 @@
 
 /* How policies write the RPCs: the method's own name. */
 static const char *const rpcs[CS_METHOD_COUNT] = {
-#define X(id, service, method) [CS_METHOD_##id] = method,
+#define X(id, service, method, shape) [CS_METHOD_##id] = method,
     CS_METHODS(X)
 #undef X
 };

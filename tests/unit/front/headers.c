@@ -138,7 +138,7 @@ static void every_method_has_its_path(void **state)
 {
     (void)state;
     static const char *const paths[] = {
-#define X(id, service, method) "/" service "/" method,
+#define X(id, service, method, shape) "/" service "/" method,
         CS_METHODS(X)
 #undef X
     };
