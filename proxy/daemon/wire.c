@@ -12,10 +12,11 @@
 #include "proxy/base/io.h"
 #include "proxy/daemon/house.h"
 #include "proxy/daemon/spawn.h"
+#include "proxy/ipc/frontconf.h"
 #include "proxy/ipc/process.h"
 
 /* What a child may inherit. Numbers from 3 on, in the order of its row: proxy/ipc/process.h. */
-enum heirloom { NOTHING, LIFELINE, GATE, FRONT, SIGNERS, LISTEN, POLICY, PIN, KEYS, WITNESS };
+enum heirloom { NOTHING, LIFELINE, GATE, FRONT, SIGNERS, FACTS, TLS, LISTEN, POLICY, PIN, KEYS, WITNESS };
 
 enum node { NODE_SIGNER, NODE_GATE, NODE_FRONT };
 
@@ -24,15 +25,17 @@ static const struct {
     enum heirloom inherits[6];
 } nodes[] = {
     /* program               inherits (fds 3, 4, 5, ...) */
-    [NODE_FRONT] = { "countersign-front", { LIFELINE, GATE, LISTEN } },
+    [NODE_FRONT] = { "countersign-front", { LIFELINE, GATE, FACTS, TLS, LISTEN } },
     [NODE_GATE] = { "countersign-gate", { LIFELINE, FRONT, POLICY, SIGNERS } },
     [NODE_SIGNER] = { "countersign-signer", { LIFELINE, GATE, PIN, KEYS, WITNESS } },
 };
 
 static_assert((int)CS_FD_LIFELINE == (int)CS_SPAWN_FIRST_FD, "the first column");
 static_assert(CS_FD_FRONT_GATE == 4 && CS_FD_GATE_FRONT == 4 && CS_FD_SIGNER_GATE == 4, "the second column");
-static_assert(CS_FD_FRONT_LISTEN == 5 && CS_FD_GATE_POLICY == 5 && CS_FD_SIGNER_PIN == 5, "the third column");
-static_assert(CS_FD_GATE_SIGNER == 6 && CS_FD_SIGNER_KEYS == 6 && CS_FD_SIGNER_WITNESS == 7, "the others");
+static_assert(CS_FD_FRONT_CONF == 5 && CS_FD_GATE_POLICY == 5 && CS_FD_SIGNER_PIN == 5, "the third column");
+static_assert(CS_FD_FRONT_TLS == 6 && CS_FD_FRONT_LISTEN == 7 && CS_FD_GATE_SIGNER == 6 &&
+                  CS_FD_SIGNER_KEYS == 6 && CS_FD_SIGNER_WITNESS == 7,
+              "the others");
 
 static void shut(int *fd)
 {
@@ -66,6 +69,14 @@ static CS_RESULT open_keys(const struct cs_house *h, int *out, struct cs_note *n
     CS_AUTO_BUF struct cs_buf bytes = { .max = CS_KEYTABLE_MAX_LEN };
     CS_TRY(cs_keytable_put(&bytes, &table));
     return sealed_copy("key-table", cs_buf_span(&bytes), out, note);
+}
+
+static CS_RESULT open_conf(const struct cs_house *h, int *out, struct cs_note *note)
+{
+    struct cs_frontconf conf = { .n_listeners = h->config->n_listen };
+    CS_AUTO_BUF struct cs_buf bytes = { .max = CS_FRONTCONF_MAX_LEN };
+    CS_TRY(cs_frontconf_put(&bytes, &conf));
+    return sealed_copy("front-configuration", cs_buf_span(&bytes), out, note);
 }
 
 static CS_RESULT open_witness(const struct cs_house *h, uint32_t signer, int *out, struct cs_note *note)
@@ -141,11 +152,13 @@ static enum node node_of(const struct cs_house *h, uint32_t i)
 
 /* Descriptors made for one child only; the parent keeps none of them. */
 struct made {
-    int lifeline, policy, pin, keys, witness;
+    int lifeline, conf, tls, policy, pin, keys, witness;
 };
 static void made_done(struct made *m)
 {
     shut(&m->lifeline);
+    shut(&m->conf);
+    shut(&m->tls);
     shut(&m->policy);
     shut(&m->pin);
     shut(&m->keys);
@@ -171,6 +184,14 @@ static CS_RESULT add(struct cs_house *h, uint32_t i, enum heirloom what, struct 
     case SIGNERS:
         for (uint32_t k = 0; k < h->config->n_signers; k++)
             s->fd[s->n_fds++] = h->gate_signer[k][0];
+        return CS_OK;
+    case FACTS:
+        CS_TRY(open_conf(h, &m->conf, note));
+        s->fd[s->n_fds++] = m->conf;
+        return CS_OK;
+    case TLS:
+        CS_TRY(sealed_copy("tls-material", (struct cs_span){ 0 }, &m->tls, note));
+        s->fd[s->n_fds++] = m->tls;
         return CS_OK;
     case LISTEN:
         for (uint32_t k = 0; k < h->config->n_listen; k++)
@@ -238,15 +259,13 @@ static CS_RESULT spawn(struct cs_house *h, uint32_t i, struct made *m, int *out_
                        struct cs_note *note)
 {
     enum node node = node_of(h, i);
-    char program[CS_MODULE_PATH_MAX_LEN + 64], signers[16], listeners[16], number[16];
+    char program[CS_MODULE_PATH_MAX_LEN + 64], signers[16], number[16];
     (void)snprintf(program, sizeof program, "%s/%s", h->libexec, nodes[node].program);
     (void)snprintf(signers, sizeof signers, "%u", h->config->n_signers);
-    (void)snprintf(listeners, sizeof listeners, "%u", h->config->n_listen);
     (void)snprintf(number, sizeof number, "%u", i);
     struct cs_spawn s = { .program = program, .argv = { nodes[node].program } };
     switch (node) {
     case NODE_FRONT:
-        s.argv[1] = listeners;
         break;
     case NODE_GATE:
         s.argv[1] = h->config->ledger;
@@ -270,7 +289,7 @@ static CS_RESULT spawn(struct cs_house *h, uint32_t i, struct made *m, int *out_
 
 CS_RESULT cs_house_spawn(struct cs_house *h, uint32_t i, struct cs_note *note)
 {
-    struct made m = { -1, -1, -1, -1, -1 };
+    struct made m = { -1, -1, -1, -1, -1, -1, -1 };
     int lifeline = -1;
     cs_result r = spawn(h, i, &m, &lifeline, note);
     made_done(&m);

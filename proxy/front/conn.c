@@ -33,7 +33,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     cs_conn_touch(arg);
 }
 
-CS_RESULT cs_conn_open(struct cs_front *f, int take_fd)
+CS_RESULT cs_conn_open(struct cs_front *f, unsigned listener, int take_fd)
 {
     struct cs_conn *c = f->n_conns < CS_FRONT_CONNS_MAX ? calloc(1, sizeof *c) : NULL;
     if (c == NULL) {
@@ -47,6 +47,7 @@ CS_RESULT cs_conn_open(struct cs_front *f, int take_fd)
     f->n_conns++;
     c->front = f;
     c->fd = take_fd;
+    c->facts = &f->conf.listener[listener];
     c->open_mono_us = c->idle_mono_us = c->moved_mono_us = cs_clock_mono_us();
     struct ucred cred;
     socklen_t cred_len = sizeof cred;
@@ -58,6 +59,8 @@ CS_RESULT cs_conn_open(struct cs_front *f, int take_fd)
         return CS_ERR(NO_MEMORY);
     }
     c->peer = (struct cs_peer){ .transport = CS_TRANSPORT_UNIX,
+                                .listener = (uint8_t)listener,
+                                .listener_name = cs_span_str(c->facts->name),
                                 .uid = (uint32_t)cred.uid,
                                 .gid = (uint32_t)cred.gid,
                                 .pid = (uint32_t)cred.pid };

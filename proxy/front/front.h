@@ -17,10 +17,10 @@
 #include "proxy/front/ping.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/dispatch.h"
+#include "proxy/ipc/frontconf.h"
 #include "proxy/ipc/messages.h"
 
 enum {
-    CS_FRONT_LISTEN_MAX = 16,
     CS_FRONT_CONNS_MAX = 1024,
     CS_FRONT_STREAMS_MAX = 100,                 /* open at once on one connection */
     CS_FRONT_READ_LEN = 64 * 1024,              /* from one connection in one turn */
@@ -80,6 +80,7 @@ struct cs_conn {
     struct event *read_event, *write_event;
     nghttp2_session *session;
     struct cs_peer peer;
+    const struct cs_listener_facts *facts; /* of the listener it came by */
     struct cs_stream *streams;
     unsigned n_streams;
     struct cs_ping_guard ping;
@@ -102,7 +103,7 @@ struct cs_front {
     struct event_base *base;
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
-    unsigned n_listen;
+    struct cs_frontconf conf; /* listener i is conf.listener[i] */
     struct event *listen_event[CS_FRONT_LISTEN_MAX];
     bool listening;
     struct event *tick_event, *lifeline_event, *gate_read_event, *gate_write_event;
@@ -126,7 +127,7 @@ struct cs_front {
 
 /* cs_front_open takes the descriptors of process.h and says HELLO to the gate. On failure
  * cs_front_close frees what there is. */
-CS_RESULT cs_front_open(struct cs_front *f, unsigned n_listen);
+CS_RESULT cs_front_open(struct cs_front *f);
 void cs_front_close(struct cs_front *f);
 /* cs_front_run serves until the lifeline, a drain or a failure ends it; returns the exit code. */
 int cs_front_run(struct cs_front *f);
@@ -137,7 +138,7 @@ void cs_front_end(struct cs_front *f, int exit_code);
 
 /* ---- conn.c ---- */
 
-CS_RESULT cs_conn_open(struct cs_front *f, int take_fd);
+CS_RESULT cs_conn_open(struct cs_front *f, unsigned listener, int take_fd);
 /* cs_conn_find: the living connection with this number, or NULL. */
 struct cs_conn *cs_conn_find(struct cs_front *f, uint64_t number);
 /* cs_conn_touch asks for a write at the end of the turn; cs_conn_kill for the close. */

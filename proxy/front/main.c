@@ -1,4 +1,4 @@
-/* countersign-front <n_listen>: see proxy/ipc/process.h for the descriptors it inherits. */
+/* countersign-front: see proxy/ipc/process.h for the descriptors it inherits. */
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -7,18 +7,6 @@
 #include "proxy/base/log.h"
 #include "proxy/base/sandbox.h"
 #include "proxy/front/front.h"
-
-/* One to CS_FRONT_LISTEN_MAX in plain decimal; 0 for anything else. */
-static unsigned count_of(const char *text)
-{
-    unsigned n = 0;
-    for (const char *p = text; *p != '\0'; p++) {
-        if (*p < '0' || *p > '9' || (n == 0 && *p == '0') || p - text > 2)
-            return 0;
-        n = n * 10 + (unsigned)(*p - '0');
-    }
-    return n <= CS_FRONT_LISTEN_MAX ? n : 0;
-}
 
 /* A descriptor for each connection, and some. */
 static void raise_descriptor_limit(void)
@@ -35,15 +23,14 @@ static void raise_descriptor_limit(void)
 
 int main(int argc, char **argv)
 {
+    (void)argv;
     cs_log_init("front", CS_LOG_INFO);
     if (!cs_ok(cs_sandbox_basic()) || !cs_ok(cs_standard_fds_fill())) {
         cs_log(CS_LOG_ERROR, "start", "no_new_privs or /dev/null is not to be had");
         return 1;
     }
-    unsigned n_listen = argc == 2 ? count_of(argv[1]) : 0;
-    if (n_listen == 0) {
-        cs_log(CS_LOG_ERROR, "usage", "one argument is needed: the number of listening sockets, 1 to %d",
-               CS_FRONT_LISTEN_MAX);
+    if (argc != 1) {
+        cs_log(CS_LOG_ERROR, "usage", "no arguments: countersignd starts this program");
         return 2;
     }
     /* A terminal and a service manager signal the whole group; the parent turns that into a drain. */
@@ -54,7 +41,7 @@ int main(int argc, char **argv)
     struct cs_front *f = calloc(1, sizeof *f);
     if (f == NULL)
         return 1;
-    cs_result r = cs_front_open(f, n_listen);
+    cs_result r = cs_front_open(f);
     int code = 1;
     if (cs_ok(r)) {
         static const char *const none[] = { NULL };

@@ -12,7 +12,7 @@
 static bool listen_on(struct cs_front *f)
 {
     f->listening = true;
-    for (unsigned i = 0; i < f->n_listen; i++)
+    for (unsigned i = 0; i < f->conf.n_listeners; i++)
         if (f->listen_event[i] == NULL || event_add(f->listen_event[i], NULL) != 0)
             return false;
     return true;
@@ -21,7 +21,7 @@ static bool listen_on(struct cs_front *f)
 static void listen_off(struct cs_front *f)
 {
     f->listening = false;
-    for (unsigned i = 0; i < f->n_listen; i++)
+    for (unsigned i = 0; i < f->conf.n_listeners; i++)
         if (f->listen_event[i] != NULL)
             (void)event_del(f->listen_event[i]);
 }
@@ -45,7 +45,7 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
             listen_off(f); /* descriptors or memory are short: the next tick tries again */
             return;
         }
-        cs_result r = cs_conn_open(f, conn_fd);
+        cs_result r = cs_conn_open(f, (unsigned)(fd - CS_FD_FRONT_LISTEN), conn_fd);
         if (!cs_ok(r))
             cs_log(CS_LOG_ERROR, "accept", "connection not opened: %s", cs_result_text(r));
     }
@@ -99,16 +99,23 @@ static CS_RESULT base_new(struct cs_front *f)
     return f->base == NULL ? CS_ERR(NO_MEMORY) : CS_OK;
 }
 
-CS_RESULT cs_front_open(struct cs_front *f, unsigned n_listen)
+static CS_RESULT read_conf(struct cs_front *f)
+{
+    CS_AUTO_BUF struct cs_buf bytes = { 0 };
+    CS_TRY(cs_read_fd(CS_FD_FRONT_CONF, CS_FRONTCONF_MAX_LEN, &bytes));
+    (void)close(CS_FD_FRONT_CONF);
+    (void)close(CS_FD_FRONT_TLS);
+    return cs_frontconf_get(cs_buf_span(&bytes), &f->conf);
+}
+
+CS_RESULT cs_front_open(struct cs_front *f)
 {
     f->gate.fd = -1;
-    f->n_listen = n_listen;
-    if (n_listen == 0 || n_listen > CS_FRONT_LISTEN_MAX)
-        return CS_ERR(ARGUMENT);
+    CS_TRY(read_conf(f));
     CS_TRY(base_new(f));
     CS_TRY(cs_session_setup(f));
     CS_TRY(cs_set_nonblocking(CS_FD_LIFELINE));
-    for (unsigned i = 0; i < n_listen; i++)
+    for (unsigned i = 0; i < f->conf.n_listeners; i++)
         CS_TRY(cs_set_nonblocking(CS_FD_FRONT_LISTEN + (int)i));
     f->lifeline_event = event_new(f->base, CS_FD_LIFELINE, EV_READ | EV_PERSIST, on_lifeline, f);
     f->tick_event = event_new(f->base, -1, EV_PERSIST, on_tick, f);
@@ -121,7 +128,7 @@ CS_RESULT cs_front_open(struct cs_front *f, unsigned n_listen)
 
 CS_RESULT cs_front_serve(struct cs_front *f)
 {
-    for (unsigned i = 0; i < f->n_listen; i++) {
+    for (unsigned i = 0; i < f->conf.n_listeners; i++) {
         int fd = CS_FD_FRONT_LISTEN + (int)i;
         f->listen_event[i] = event_new(f->base, fd, EV_READ | EV_PERSIST, on_connection, f);
     }
@@ -129,7 +136,7 @@ CS_RESULT cs_front_serve(struct cs_front *f)
         return CS_ERR(NO_MEMORY);
     static const uint8_t ready = CS_LIFELINE_READY;
     CS_TRY(cs_write_all(CS_FD_LIFELINE, cs_span_of(&ready, 1)));
-    cs_log(CS_LOG_INFO, "serving", "%u listening sockets", f->n_listen);
+    cs_log(CS_LOG_INFO, "serving", "%u listening sockets", f->conf.n_listeners);
     return CS_OK;
 }
 
@@ -141,7 +148,7 @@ void cs_front_drain(struct cs_front *f)
     f->drain_mono_us = cs_clock_mono_us();
     cs_log(CS_LOG_INFO, "drain", "%u connections, %u calls at the gate", f->n_conns, f->calls.n_taken);
     listen_off(f);
-    for (unsigned i = 0; i < f->n_listen; i++)
+    for (unsigned i = 0; i < f->conf.n_listeners; i++)
         (void)close(CS_FD_FRONT_LISTEN + (int)i); /* clients see a refused connection, not silence */
     for (size_t i = 0; i < CS_FRONT_CONNS_MAX; i++)
         if (f->conn[i] != NULL)
@@ -182,7 +189,7 @@ void cs_front_close(struct cs_front *f)
     for (size_t i = 0; i < CS_FRONT_CONNS_MAX; i++)
         if (f->conn[i] != NULL)
             cs_conn_free(f->conn[i]);
-    for (unsigned i = 0; i < f->n_listen && i < CS_FRONT_LISTEN_MAX; i++)
+    for (unsigned i = 0; i < f->conf.n_listeners; i++)
         if (f->listen_event[i] != NULL)
             event_free(f->listen_event[i]);
     if (f->lifeline_event != NULL)

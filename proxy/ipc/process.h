@@ -12,7 +12,9 @@ enum {
     CS_FD_LIFELINE = 3,
 
     CS_FD_FRONT_GATE = 4,   /* front: channel to the gate */
-    CS_FD_FRONT_LISTEN = 5, /* front: first listening socket; argv says how many follow */
+    CS_FD_FRONT_CONF = 5,   /* front: front configuration (frontconf.h), read and closed */
+    CS_FD_FRONT_TLS = 6,    /* front: TLS material (material.h), read and closed; may be empty */
+    CS_FD_FRONT_LISTEN = 7, /* front: first listening socket; the configuration says how many follow */
 
     CS_FD_GATE_FRONT = 4,  /* gate: channel to the front */
     CS_FD_GATE_POLICY = 5, /* gate: policy document, readable from its start */

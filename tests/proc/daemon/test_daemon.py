@@ -275,9 +275,10 @@ def test_inheritance(house):
     house.start(pass_fds=[stray], env={"SECRET": "x", "NOTIFY_SOCKET": "", "PATH": os.environ["PATH"]})
     house.wait_event("ready")
     os.close(stray)
-    reports = {n: house.report(n) for n in ("front-2", "gate-0", "signer-0", "signer-1")}
+    reports = {n: house.report(n) for n in ("front-0", "gate-0", "signer-0", "signer-1")}
     standard_error = {2: "file"}
-    assert descriptors(reports["front-2"]) == standard_error | dict.fromkeys(range(3, 7), "socket")
+    assert descriptors(reports["front-0"]) == standard_error | {3: "socket", 4: "socket", 5: "file", 6: "file",
+                                                            7: "socket", 8: "socket"}
     assert descriptors(reports["gate-0"]) == standard_error | {3: "socket", 4: "socket", 5: "file", 6: "socket", 7: "socket"}
     for n in ("signer-0", "signer-1"):
         assert descriptors(reports[n]) == standard_error | {3: "socket", 4: "socket", 5: "file", 6: "file", 7: "file"}
@@ -289,7 +290,9 @@ def test_inheritance(house):
         assert [line for line in reports[n] if line.startswith("env ")] == ["env SOFTHSM2_CONF=/nowhere/softhsm2.conf"]
     assert texts(reports["gate-0"])[5] == "schema: countersign-policy-v1"
     assert "seals=15" in next(line for line in reports["gate-0"] if line.startswith("fd 5 "))
-    for n in ("front-2", "gate-0"):
+    for fd in (5, 6):
+        assert "seals=15" in next(line for line in reports["front-0"] if line.startswith(f"fd {fd} "))
+    for n in ("front-0", "gate-0"):
         assert not [line for line in reports[n] if line.startswith("env ")]
     for report in reports.values():
         assert value(report, "no_new_privs") == "1" and value(report, "core") == "0"
@@ -297,7 +300,7 @@ def test_inheritance(house):
         assert value(report, "sigpipe_ignored") == "0" and value(report, "leads_session") == "1"
     arguments = {n: [line.split(" ", 2)[2] for line in r if line.startswith("argv ")] for n, r in reports.items()}
     assert arguments == {
-        "front-2": ["countersign-front", "2"],
+        "front-0": ["countersign-front"],
         "gate-0": ["countersign-gate", f"{house.path}/ledger.db", "2"],
         "signer-0": ["countersign-signer", "0"],
         "signer-1": ["countersign-signer", "1"],
@@ -329,7 +332,7 @@ def test_change_of_user(open_house):
     (open_house.path / "config.yaml").write_text(text)
     open_house.start()
     open_house.wait_event("ready")
-    for name in ("front-2", "gate-0", "signer-0", "signer-1"):
+    for name in ("front-0", "gate-0", "signer-0", "signer-1"):
         assert value(open_house.report(name), "uid") == "65534"
         assert value(open_house.report(name), "pdeathsig") == "9"
     open_house.process.terminate()
@@ -369,15 +372,15 @@ def test_orderly_life(house, end, abstract):
     assert ready["policy_version"] == 3 and ready["signers"] == 2
     # signers one after the other, then the gate, then the front
     times = [(house.path / "libexec" / f"countersign-{c}.report").stat().st_mtime_ns
-             for c in ("signer-0", "signer-1", "gate-0", "front-2")]
+             for c in ("signer-0", "signer-1", "gate-0", "front-0")]
     assert times == sorted(times)
     house.process.send_signal(signal.SIGHUP)
     assert house.wait_event("reload")["msg"] == "policy reload needs a restart"
     house.process.send_signal(end)
     assert n.recv(100) == b"STOPPING=1"
     assert house.wait() == 0
-    assert house.report("front-2")[-2:] == ["drained", "leaves"]
-    ends = [(house.path / "libexec" / f"countersign-{c}.report").stat().st_mtime_ns for c in ("front-2", "gate-0", "signer-0")]
+    assert house.report("front-0")[-2:] == ["drained", "leaves"]
+    ends = [(house.path / "libexec" / f"countersign-{c}.report").stat().st_mtime_ns for c in ("front-0", "gate-0", "signer-0")]
     assert ends == sorted(ends)
     for c in ("gate-0", "signer-0", "signer-1"):
         assert house.report(c)[-2:] == ["end of file", "leaves"]
@@ -418,7 +421,7 @@ def test_signer_of_many_gone_later(house):
     os.kill(victim, signal.SIGKILL)
     assert house.wait() == 3
     assert house.event("child-gone")["child"] == "signer-1"
-    assert house.report("front-2")[-2:] == ["end of file", "leaves"]  # the others were let go, not killed
+    assert house.report("front-0")[-2:] == ["end of file", "leaves"]  # the others were let go, not killed
 
 
 def test_deaf_children_are_killed(house):

@@ -24,13 +24,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "proxy/base/clock.h"
+#include "proxy/base/io.h"
 #include "proxy/ipc/dispatch.h"
+#include "proxy/ipc/frontconf.h"
 #include "proxy/ipc/messages.h"
 #include "proxy/ipc/process.h"
 
@@ -156,23 +159,41 @@ static struct cs_dispatch table[] = {
 };
 
 /* The front, with its descriptors at their numbers and every other one closed. */
-static pid_t start_front(const char *program, int lifeline, int channel, int listener)
+static pid_t start_front(const char *program, int lifeline, int channel, int conf, int tls, int listener)
 {
     pid_t pid = fork();
     if (pid != 0)
         return pid;
-    int high[3] = { lifeline, channel, listener };
-    for (int i = 0; i < 3; i++)
+    enum { N = 5 };
+    int high[N] = { lifeline, channel, conf, tls, listener };
+    for (int i = 0; i < N; i++)
         if ((high[i] = fcntl(high[i], F_DUPFD, 100)) < 0)
             die("fcntl");
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < N; i++)
         if (dup2(high[i], CS_FD_LIFELINE + i) < 0)
             die("dup2");
     (void)close(0);
     (void)close(1);
-    (void)close_range(CS_FD_LIFELINE + 3, ~0u, 0);
-    (void)execl(program, "countersign-front", "1", (char *)NULL);
+    (void)close_range(CS_FD_LIFELINE + N, ~0u, 0);
+    (void)execl(program, "countersign-front", (char *)NULL);
     _exit(127);
+}
+
+/* Memory with these bytes, to be read from its start. */
+static int memory_of(struct cs_span bytes)
+{
+    int fd = memfd_create("test", MFD_CLOEXEC);
+    if (fd < 0 || !cs_ok(cs_write_all(fd, bytes)) || lseek(fd, 0, SEEK_SET) != 0)
+        die("memfd");
+    return fd;
+}
+
+static int conf_of(const struct cs_frontconf *conf)
+{
+    CS_AUTO_BUF struct cs_buf bytes = { 0 };
+    if (!cs_ok(cs_frontconf_put(&bytes, conf)))
+        die("configuration");
+    return memory_of(cs_buf_span(&bytes));
 }
 
 static int listen_at(const char *path)
@@ -287,7 +308,8 @@ int main(int argc, char **argv)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifeline) != 0 ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) != 0)
         die("socketpair");
-    pid_t pid = start_front(argv[1], lifeline[1], channel[1], listener);
+    const struct cs_frontconf conf = { .n_listeners = 1, .listener = { { .name = "door" } } };
+    pid_t pid = start_front(argv[1], lifeline[1], channel[1], conf_of(&conf), memory_of(nothing), listener);
     if (pid < 0)
         die("fork");
     (void)close(lifeline[1]);

@@ -109,18 +109,18 @@ def test_descriptors(house):
     """Beside the inherited ones only what the event loop needs."""
     folder = "/proc/%d/fd/" % house.front_pid()
     kinds = {int(n): os.readlink(folder + n).split(":")[0] for n in os.listdir(folder)}
-    assert {n for n, kind in kinds.items() if kind == "socket"} == {3, 4, 5}
+    assert {n for n, kind in kinds.items() if kind == "socket"} == {3, 4, 7}
     assert {n: kinds.pop(n, "/dev/null") for n in (0, 1)} == {0: "/dev/null", 1: "/dev/null"}
-    others = {n: kind for n, kind in kinds.items() if n not in (2, 3, 4, 5)}
+    others = {n: kind for n, kind in kinds.items() if n not in (2, 3, 4, 7)}
     assert set(others.values()) <= {"anon_inode", "pipe"}, others
 
 
-@pytest.mark.parametrize("argv", [[], ["0"], ["17"], ["1", "2"], ["x"], ["-1"], ["01"], ["1x"], [""]])
+@pytest.mark.parametrize("argv", [["0"], ["1", "2"], ["--help"], [""]])
 def test_usage(argv):
     r = subprocess.run([os.environ["CS_FRONT"], *argv], stderr=subprocess.PIPE, timeout=10)
     assert r.returncode == 2 and b'"usage"' in r.stderr
 
 
 def test_without_descriptors():
-    r = subprocess.run([os.environ["CS_FRONT"], "1"], stderr=subprocess.PIPE, timeout=10)
+    r = subprocess.run([os.environ["CS_FRONT"]], stderr=subprocess.PIPE, timeout=10)
     assert r.returncode == 1 and b'"start"' in r.stderr
