@@ -1,13 +1,10 @@
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "client/lib/conn.h"
 #include "proxy/base/clock.h"
-#include "proxy/base/io.h"
 
 static void list_put(struct cs_client_list *list, struct cs_client_call *call)
 {
@@ -60,35 +57,67 @@ void cs_client_finish(struct cs_client_call *call)
     c->n_finished++;
 }
 
-CS_RESULT cs_client_open(const char *socket_path, struct cs_client **out, struct cs_note *note)
+static cs_result start(const struct cs_link *link, const char *authority, struct cs_client **out)
 {
-    struct sockaddr_un addr = { .sun_family = AF_UNIX };
-    if (strlen(socket_path) >= sizeof addr.sun_path) {
-        cs_note_set(note, "%s: socket path is longer than %zu bytes", socket_path, sizeof addr.sun_path - 1);
-        return CS_ERR(ARGUMENT);
-    }
-    memcpy(addr.sun_path, socket_path, strlen(socket_path) + 1);
     struct cs_client *c = calloc(1, sizeof *c);
     if (c == NULL)
         return CS_ERR(NO_MEMORY);
     c->flying.last = &c->flying.first;
     c->finished.last = &c->finished.first;
     c->late.last = &c->late.first;
-    c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->fd < 0 || connect(c->fd, (const struct sockaddr *)&addr, sizeof addr) != 0) {
-        cs_note_set(note, "%s: cannot connect: %s", socket_path, strerror(errno));
-        cs_client_close(c);
-        return CS_ERR(PEER_GONE);
-    }
-    cs_result r = cs_set_nonblocking(c->fd);
-    if (cs_ok(r))
-        r = cs_client_session_new(c);
+    c->link.fd = -1;
+    c->is_tls = link->tls != NULL;
+    memcpy(c->authority, authority, strlen(authority) + 1);
+    cs_result r = cs_client_session_new(c);
     if (!cs_ok(r)) {
         cs_client_close(c);
         return r;
     }
+    c->link = *link;
     *out = c;
     return CS_OK;
+}
+
+static int64_t deadline_of(unsigned timeout_ms)
+{
+    return timeout_ms > 0 ? cs_clock_mono_us() + timeout_ms * INT64_C(1000) : INT64_MAX;
+}
+
+CS_RESULT cs_client_open(const char *socket_path, struct cs_client **out, struct cs_note *note)
+{
+    return cs_client_open_unix(socket_path, 0, out, note);
+}
+
+CS_RESULT cs_client_open_unix(const char *socket_path, unsigned timeout_ms, struct cs_client **out,
+                              struct cs_note *note)
+{
+    struct cs_link link;
+    CS_TRY(cs_link_open_unix(socket_path, deadline_of(timeout_ms), &link, note));
+    cs_result r = start(&link, "localhost", out);
+    if (!cs_ok(r))
+        cs_link_close(&link);
+    return r;
+}
+
+CS_RESULT cs_client_open_tls(const struct cs_client_tls *to, unsigned timeout_ms, struct cs_client **out,
+                             struct cs_note *note)
+{
+    const char *name = to->name != NULL ? to->name : to->host;
+    char authority[CS_CLIENT_AUTHORITY_LEN];
+    bool v6 = strchr(name, ':') != NULL;
+    int len =
+        snprintf(authority, sizeof authority, "%s%s%s:%s", v6 ? "[" : "", name, v6 ? "]" : "", to->port);
+    if (len < 0 || (size_t)len >= sizeof authority) {
+        cs_note_set(note, "%.40s...: server name and port are longer than %zu characters", name,
+                    sizeof authority - 1);
+        return CS_ERR(ARGUMENT);
+    }
+    struct cs_link link;
+    CS_TRY(cs_link_open_tls(to, deadline_of(timeout_ms), &link, note));
+    cs_result r = start(&link, authority, out);
+    if (!cs_ok(r))
+        cs_link_close(&link);
+    return r;
 }
 
 static void list_free(struct cs_client_list *list)
@@ -108,8 +137,7 @@ void cs_client_close(struct cs_client *c)
     list_free(&c->flying);
     list_free(&c->finished);
     list_free(&c->late);
-    if (c->fd >= 0)
-        (void)close(c->fd);
+    cs_link_close(&c->link);
     cs_buf_done(&c->out);
     free(c);
 }
@@ -121,7 +149,7 @@ size_t cs_client_in_flight(const struct cs_client *c)
 
 int cs_client_fd(const struct cs_client *c)
 {
-    return c->fd;
+    return c->link.fd;
 }
 
 const char *cs_client_failure(const struct cs_client *c)
@@ -165,7 +193,7 @@ CS_RESULT cs_client_flush(struct cs_client *c)
             if (c->out.len == 0)
                 return CS_OK;
         }
-        ssize_t n = send(c->fd, c->out.at + c->out_at, c->out.len - c->out_at, MSG_NOSIGNAL);
+        ssize_t n = cs_link_send(&c->link, c->out.at + c->out_at, c->out.len - c->out_at);
         if (n >= 0)
             c->out_at += (size_t)n;
         else if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -180,15 +208,24 @@ CS_RESULT cs_client_flush(struct cs_client *c)
 static cs_result take_bytes(struct cs_client *c)
 {
     uint8_t in[64 * 1024];
-    ssize_t n = recv(c->fd, in, sizeof in, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        return CS_OK;
-    if (n == 0)
-        return lost(c, "the server closed it");
-    if (n < 0)
-        return lost(c, strerror(errno));
-    ssize_t took = nghttp2_session_mem_recv(c->session, in, (size_t)n);
-    return took < 0 ? lost(c, nghttp2_strerror((int)took)) : CS_OK;
+    do {
+        ssize_t n = cs_link_recv(&c->link, in, sizeof in);
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+            return CS_OK;
+        if (n == 0)
+            return lost(c, "the server closed it");
+        if (n < 0)
+            return lost(c, strerror(errno));
+        ssize_t took = nghttp2_session_mem_recv(c->session, in, (size_t)n);
+        if (took < 0)
+            return lost(c, nghttp2_strerror((int)took));
+    } while (cs_link_pending(&c->link));
+    return CS_OK;
+}
+
+bool cs_client_usable(struct cs_client *c)
+{
+    return !c->lost && cs_ok(take_bytes(c)) && nghttp2_session_check_request_allowed(c->session) != 0;
 }
 
 /* The caller gets status 4 at once; the call itself stays until nghttp2 lets go of its request. */
@@ -239,7 +276,7 @@ CS_RESULT cs_client_send(struct cs_client *c, const char *path, struct cs_span r
         return CS_ERR(NO_MEMORY);
     call->client = c;
     call->answer.response.max = CS_CLIENT_ANSWER_MAX_LEN;
-    call->deadline_mono_us = timeout_ms > 0 ? cs_clock_mono_us() + timeout_ms * INT64_C(1000) : INT64_MAX;
+    call->deadline_mono_us = deadline_of(timeout_ms);
     cs_buf_put_u8(&call->request, 0);
     cs_buf_put_u32(&call->request, (uint32_t)request.len);
     cs_buf_put(&call->request, request.at, request.len);
@@ -276,9 +313,7 @@ static cs_result wait_for(struct cs_client *c, int64_t until_us)
         int64_t left_us = until_us - cs_clock_mono_us();
         wait_ms = left_us <= 0 ? 0 : left_us > 3600000000 ? 3600000 : (int)((left_us + 999) / 1000);
     }
-    struct pollfd p = { .fd = c->fd, .events = POLLIN };
-    if (c->out_at < c->out.len)
-        p.events |= POLLOUT;
+    struct pollfd p = { .fd = c->link.fd, .events = cs_link_events(&c->link, c->out_at < c->out.len) };
     if (poll(&p, 1, wait_ms) < 0 && errno != EINTR)
         return lost(c, strerror(errno));
     return p.revents & (POLLIN | POLLHUP | POLLERR) ? take_bytes(c) : CS_OK;

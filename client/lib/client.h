@@ -1,7 +1,7 @@
 /*
- * Client: unary gRPC calls over a Unix socket, HTTP/2 with prior knowledge. One thread, one
- * connection. A gRPC status, also one that the library gives by itself (deadline, stream reset), is
- * an answer; a connection that cannot be made or is lost is a cs_result of class PEER, after which
+ * Client: unary gRPC calls over a Unix socket (HTTP/2 with prior knowledge) or mutual TLS over TCP (ALPN
+ * h2). One thread, one connection. A gRPC status, also one that the library gives by itself (deadline, stream
+ * reset), is an answer; a connection that cannot be made or is lost is a cs_result of class PEER, after which
  * the client can only be closed. Answers are bounded: message 4 MiB, header blocks 64 KiB.
  */
 #ifndef CS_CLIENT_LIB_CLIENT_H
@@ -29,6 +29,25 @@ void cs_client_answer_done(struct cs_client_answer *a); /* NULL-safe */
 
 /* cs_client_open connects; the note names the path and the reason. */
 CS_RESULT cs_client_open(const char *socket_path, struct cs_client **out, struct cs_note *note);
+/* As cs_client_open, giving up after timeout_ms; 0 means never. */
+CS_RESULT cs_client_open_unix(const char *socket_path, unsigned timeout_ms, struct cs_client **out,
+                              struct cs_note *note);
+
+/* Who to talk to and as whom. The files are read at each connection, so that renewed ones count. */
+struct cs_client_tls {
+    const char *host, *port;
+    const char *ca_file;          /* PEM: who may have issued the server's certificate */
+    const char *certificate_file; /* PEM: ours and its chain */
+    const char *key_file;         /* PEM, without a passphrase */
+    const char *name;             /* the server's certificate must name it; NULL: host */
+};
+/* cs_client_open_tls connects with TLS 1.2 or 1.3; CONFIG when a file cannot be used. */
+CS_RESULT cs_client_open_tls(const struct cs_client_tls *to, unsigned timeout_ms, struct cs_client **out,
+                             struct cs_note *note);
+/* cs_client_usable reads what has come, without waiting, and tells whether a new call can be sent: the
+ * server may have gone or said goodbye since the last call. */
+bool cs_client_usable(struct cs_client *c);
+/* cs_client_close sends nothing, so a child process may close what it inherited. */
 void cs_client_close(struct cs_client *c); /* NULL-safe */
 
 /* cs_client_call sends one request and waits for its answer. path is "/package.Service/Method";

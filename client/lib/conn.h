@@ -7,6 +7,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "client/lib/client.h"
+#include "client/lib/link.h"
 
 struct cs_client_call {
     struct cs_client_call *next, **link; /* in flight, then finished */
@@ -29,8 +30,12 @@ struct cs_client_list {
     struct cs_client_call *first, **last;
 };
 
+enum { CS_CLIENT_AUTHORITY_LEN = 280 }; /* the longest host name, a colon, a port */
+
 struct cs_client {
-    int fd;
+    struct cs_link link;
+    bool is_tls;
+    char authority[CS_CLIENT_AUTHORITY_LEN];
     nghttp2_session *session;
     struct cs_client_list flying, finished;
     struct cs_client_list late; /* answered with status 4; nghttp2 still holds their requests */

@@ -165,9 +165,9 @@ CS_RESULT cs_client_submit(struct cs_client *c, struct cs_client_call *call, con
     char timeout[CS_WIRE_TIMEOUT_TEXT_LEN];
     nghttp2_nv nv[] = {
         FIXED(":method", "POST"),
-        FIXED(":scheme", "http"),
+        FIELD(":scheme", c->is_tls ? "https" : "http", c->is_tls ? 5 : 4),
         FIELD(":path", path, strlen(path)),
-        FIXED(":authority", "localhost"),
+        FIELD(":authority", c->authority, strlen(c->authority)),
         FIXED("te", "trailers"),
         FIXED("content-type", "application/grpc+proto"),
         FIXED("user-agent", "countersign"),
