@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -10,27 +9,54 @@
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
-    (void)what;
+    (void)fd, (void)what;
     struct cs_conn *c = arg;
     struct cs_front *f = c->front;
     if (c->dead)
         return;
-    ssize_t n = recv(fd, f->read_at, sizeof f->read_at, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        return;
-    if (n <= 0) {
-        cs_conn_kill(c, NULL);
+    if (c->wire.shaking) {
+        cs_conn_shake(c);
         return;
     }
-    if (nghttp2_session_mem_recv(c->session, f->read_at, (size_t)n) < 0)
-        cs_conn_kill(c, "not HTTP/2 with prior knowledge, or a flood of frames");
+    size_t n = 0;
     cs_conn_touch(c);
+    switch (cs_wire_recv(&c->wire, f->read_at, sizeof f->read_at, &n)) {
+    case CS_WIRE_MOVED:
+        if (nghttp2_session_mem_recv(c->session, f->read_at, n) < 0)
+            cs_conn_kill(c, "not HTTP/2 with prior knowledge, or a flood of frames");
+        break;
+    case CS_WIRE_WAIT:
+        break;
+    case CS_WIRE_END:
+    case CS_WIRE_BROKEN:
+        cs_conn_kill(c, NULL);
+        break;
+    }
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
-    (void)fd, (void)what;
-    cs_conn_touch(arg);
+    struct cs_conn *c = arg;
+    if (c->wire.wants_write)
+        on_readable(fd, what, c); /* TLS has to send before it goes on receiving */
+    cs_conn_touch(c);
+}
+
+/* The kernel says who is at a Unix socket; TLS will say it. */
+static CS_RESULT identify(struct cs_conn *c, unsigned listener)
+{
+    c->peer = (struct cs_peer){ .listener = (uint8_t)listener, .listener_name = cs_span_str(c->facts->name) };
+    if (c->facts->tls)
+        return cs_conn_shake_open(c);
+    struct ucred cred;
+    socklen_t cred_len = sizeof cred;
+    if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &cred_len) != 0)
+        return CS_ERR(IO);
+    c->peer.transport = CS_TRANSPORT_UNIX;
+    c->peer.uid = (uint32_t)cred.uid;
+    c->peer.gid = (uint32_t)cred.gid;
+    c->peer.pid = (uint32_t)cred.pid;
+    return cs_session_new(c);
 }
 
 CS_RESULT cs_conn_open(struct cs_front *f, unsigned listener, int take_fd)
@@ -49,22 +75,16 @@ CS_RESULT cs_conn_open(struct cs_front *f, unsigned listener, int take_fd)
     c->fd = take_fd;
     c->facts = &f->conf.listener[listener];
     c->open_mono_us = c->idle_mono_us = c->moved_mono_us = cs_clock_mono_us();
-    struct ucred cred;
-    socklen_t cred_len = sizeof cred;
+    c->wire = (struct cs_wire){ .fd = take_fd };
     c->read_event = event_new(f->base, take_fd, EV_READ | EV_PERSIST, on_readable, c);
     c->write_event = event_new(f->base, take_fd, EV_WRITE | EV_PERSIST, on_writable, c);
-    if (c->read_event == NULL || c->write_event == NULL || !cs_ok(cs_session_new(c)) ||
-        getsockopt(take_fd, SOL_SOCKET, SO_PEERCRED, &cred, &cred_len) != 0) {
+    cs_result r = c->read_event != NULL && c->write_event != NULL ? identify(c, listener) : CS_ERR(NO_MEMORY);
+    if (!cs_ok(r)) {
         cs_conn_free(c);
-        return CS_ERR(NO_MEMORY);
+        return r;
     }
-    c->peer = (struct cs_peer){ .transport = CS_TRANSPORT_UNIX,
-                                .listener = (uint8_t)listener,
-                                .listener_name = cs_span_str(c->facts->name),
-                                .uid = (uint32_t)cred.uid,
-                                .gid = (uint32_t)cred.gid,
-                                .pid = (uint32_t)cred.pid };
-    cs_conn_touch(c); /* our SETTINGS go out and reading starts at the end of the turn */
+    cs_conn_touch(
+        c); /* our SETTINGS go out, if it is time for them, and reading starts at the end of the turn */
     return CS_OK;
 }
 
@@ -97,8 +117,12 @@ void cs_conn_free(struct cs_conn *c)
     if (c->dead_why != NULL) {
         cs_log_begin(CS_LOG_WARNING, "connection_cut");
         cs_log_str("why", c->dead_why);
-        cs_log_int("uid", c->peer.uid);
-        cs_log_int("pid", c->peer.pid);
+        if (c->facts->tls) {
+            cs_tls_log_peer(c);
+        } else {
+            cs_log_int("uid", c->peer.uid);
+            cs_log_int("pid", c->peer.pid);
+        }
         cs_log_end();
     }
     while (c->streams != NULL)
@@ -108,6 +132,7 @@ void cs_conn_free(struct cs_conn *c)
         event_free(c->read_event);
     if (c->write_event != NULL)
         event_free(c->write_event);
+    cs_wire_done(&c->wire);
     (void)close(c->fd);
     cs_buf_done(&c->out);
     c->front->conn[c->number % CS_FRONT_CONNS_MAX] = NULL;
@@ -147,15 +172,12 @@ static bool write_some(struct cs_conn *c)
             if (c->out.len == 0)
                 return true;
         }
-        ssize_t n = send(c->fd, c->out.at + c->out_at, c->out.len - c->out_at, MSG_NOSIGNAL);
-        if (n >= 0) {
-            c->out_at += (size_t)n;
-            c->moved_mono_us = cs_clock_mono_us();
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            return true;
-        } else if (errno != EINTR) {
-            return false;
-        }
+        size_t n = 0;
+        enum cs_wire_io io = cs_wire_send(&c->wire, c->out.at + c->out_at, c->out.len - c->out_at, &n);
+        if (io != CS_WIRE_MOVED)
+            return io == CS_WIRE_WAIT;
+        c->out_at += n;
+        c->moved_mono_us = cs_clock_mono_us();
     }
 }
 
@@ -169,14 +191,16 @@ static bool arm(struct event *event, bool *armed, bool want)
 
 void cs_conn_turn_end(struct cs_conn *c)
 {
-    bool over = c->dead || !write_some(c) || c->dead;
+    bool shaking = c->wire.shaking;
+    bool over = c->dead || (!shaking && !write_some(c)) || c->dead;
     bool unsent = c->out_at < c->out.len;
-    if (!over && !unsent)
+    if (!over && !unsent && !shaking)
         over = c->close_when_sent ||
                (!nghttp2_session_want_read(c->session) && !nghttp2_session_want_write(c->session));
     bool read = !c->close_when_sent && (!unsent || c->held_len < CS_FRONT_HELD_READ_LEN);
     if (!over)
-        over = !arm(c->read_event, &c->reading, read) || !arm(c->write_event, &c->writing, unsent);
+        over = !arm(c->read_event, &c->reading, read) ||
+               !arm(c->write_event, &c->writing, unsent || c->wire.wants_write);
     c->touched = false; /* only now: a touch while writing must not list what is about to be freed */
     if (over)
         cs_conn_free(c);
@@ -211,6 +235,11 @@ static void stream_tick(struct cs_stream *s, int64_t now_mono_us)
 
 void cs_conn_tick(struct cs_conn *c, int64_t now_mono_us)
 {
+    if (c->wire.shaking) {
+        cs_conn_shake_tick(c, now_mono_us);
+        return;
+    }
+    cs_conn_expire(c);
     if (!c->settled && age_s(now_mono_us, c->open_mono_us) >= CS_FRONT_PREFACE_MAX_S)
         cs_conn_kill(c, "no HTTP/2 settings in time");
     if (c->out_at < c->out.len && age_s(now_mono_us, c->moved_mono_us) >= CS_FRONT_STALL_MAX_S)

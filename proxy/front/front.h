@@ -15,6 +15,7 @@
 #include "proxy/front/grpc.h"
 #include "proxy/front/headers.h"
 #include "proxy/front/ping.h"
+#include "proxy/front/wire.h"
 #include "proxy/ipc/channel.h"
 #include "proxy/ipc/dispatch.h"
 #include "proxy/ipc/frontconf.h"
@@ -31,7 +32,8 @@ enum {
     CS_FRONT_GATE_UNSENT_MAX_LEN = 16 * 1024 * 1024,
 
     CS_FRONT_CALL_MAX_S = 30,    /* own maximum when the client allows more */
-    CS_FRONT_PREFACE_MAX_S = 10, /* connect to first SETTINGS */
+    CS_FRONT_SHAKE_MAX_S = 10,   /* connect to the end of the TLS handshake */
+    CS_FRONT_PREFACE_MAX_S = 10, /* connect, or the handshake's end, to first SETTINGS */
     CS_FRONT_HEAD_MAX_S = 10,    /* first to last frame of a header block */
     CS_FRONT_STALL_MAX_S = 30,   /* no byte of an answer taken */
     CS_FRONT_IDLE_MAX_S = 600,   /* no stream open */
@@ -78,8 +80,9 @@ struct cs_conn {
     uint32_t slot;
     int fd;
     struct event *read_event, *write_event;
-    nghttp2_session *session;
-    struct cs_peer peer;
+    struct cs_wire wire;
+    nghttp2_session *session;              /* NULL while the TLS handshake runs */
+    struct cs_peer peer;                   /* names live in the wire */
     const struct cs_listener_facts *facts; /* of the listener it came by */
     struct cs_stream *streams;
     unsigned n_streams;
@@ -99,11 +102,21 @@ struct cs_conn {
     bool touched;
 };
 
+/* Handshakes that came to nothing. */
+struct cs_tls_refusals {
+    uint64_t n;
+    int64_t window_mono_us; /* of the log */
+    unsigned n_logged, n_unlogged;
+};
+
 struct cs_front {
     struct event_base *base;
     nghttp2_session_callbacks *callbacks;
-    nghttp2_option *option;
+    nghttp2_option *option, *tls_option;
     struct cs_frontconf conf; /* listener i is conf.listener[i] */
+    struct cs_tls *tls;       /* NULL when no listener has it */
+    uint64_t n_tls_accepted;
+    struct cs_tls_refusals tls_refusals;
     struct event *listen_event[CS_FRONT_LISTEN_MAX];
     bool listening;
     struct event *tick_event, *lifeline_event, *gate_read_event, *gate_write_event;
@@ -149,6 +162,23 @@ void cs_conn_tick(struct cs_conn *c, int64_t now_mono_us);
 /* cs_conn_turn_end writes once and frees the connection if it is over. */
 void cs_conn_turn_end(struct cs_conn *c);
 void cs_conn_free(struct cs_conn *c);
+
+/* ---- handshake.c: TLS before and beside HTTP/2 ---- */
+
+/* cs_front_first_material reads what the parent handed over and closes it; before the sandbox. */
+CS_RESULT cs_front_first_material(struct cs_front *f);
+/* cs_front_take_material puts new material into use and drops connections whose certificate is no longer
+ * good by it. Material that cannot be used leaves the old in place and a line in the log. */
+void cs_front_take_material(struct cs_front *f, int take_fd);
+/* cs_conn_shake_open begins; PEER_GONE when the listener takes nobody now (logged). */
+CS_RESULT cs_conn_shake_open(struct cs_conn *c);
+/* cs_conn_shake goes on; at the end the connection has peer and session, or is killed. */
+void cs_conn_shake(struct cs_conn *c);
+void cs_conn_shake_tick(struct cs_conn *c, int64_t now_mono_us);
+/* cs_conn_expire sends GOAWAY once the client's certificate is past its notAfter. */
+void cs_conn_expire(struct cs_conn *c);
+/* cs_tls_log_peer adds who it is to the line being written. */
+void cs_tls_log_peer(const struct cs_conn *c);
 
 /* ---- session.c: nghttp2 ---- */
 

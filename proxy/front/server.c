@@ -46,9 +46,28 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
             return;
         }
         cs_result r = cs_conn_open(f, (unsigned)(fd - CS_FD_FRONT_LISTEN), conn_fd);
-        if (!cs_ok(r))
+        if (!cs_ok(r) && !cs_is(r, CS_NUM_PEER_GONE))
             cs_log(CS_LOG_ERROR, "accept", "connection not opened: %s", cs_result_text(r));
     }
+}
+
+/* recv_word takes one byte and the descriptor that came with it. */
+static ssize_t recv_word(int fd, uint8_t *out_byte, int *out_fd)
+{
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec one = { out_byte, 1 };
+    struct msghdr m = {
+        .msg_iov = &one, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+    };
+    ssize_t n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+    const struct cmsghdr *c = n == 1 ? CMSG_FIRSTHDR(&m) : NULL;
+    if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+        c->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(out_fd, CMSG_DATA(c), sizeof *out_fd);
+    return n;
 }
 
 static void on_lifeline(evutil_socket_t fd, short what, void *arg)
@@ -56,11 +75,15 @@ static void on_lifeline(evutil_socket_t fd, short what, void *arg)
     (void)what;
     struct cs_front *f = arg;
     uint8_t byte;
-    ssize_t n = read(fd, &byte, 1);
+    CS_AUTO_FD int with = -1;
+    ssize_t n = recv_word(fd, &byte, &with);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
     if (n == 1 && byte == CS_LIFELINE_DRAIN) {
         cs_front_drain(f);
+    } else if (n == 1 && byte == CS_LIFELINE_TLS && with >= 0) {
+        cs_front_take_material(f, with);
+        with = -1;
     } else if (n == 1) {
         cs_log(CS_LOG_ERROR, "lifeline", "byte 0x%02x is no word of the parent", byte);
         cs_front_end(f, 1);
@@ -104,7 +127,6 @@ static CS_RESULT read_conf(struct cs_front *f)
     CS_AUTO_BUF struct cs_buf bytes = { 0 };
     CS_TRY(cs_read_fd(CS_FD_FRONT_CONF, CS_FRONTCONF_MAX_LEN, &bytes));
     (void)close(CS_FD_FRONT_CONF);
-    (void)close(CS_FD_FRONT_TLS);
     return cs_frontconf_get(cs_buf_span(&bytes), &f->conf);
 }
 
@@ -112,6 +134,7 @@ CS_RESULT cs_front_open(struct cs_front *f)
 {
     f->gate.fd = -1;
     CS_TRY(read_conf(f));
+    CS_TRY(cs_front_first_material(f));
     CS_TRY(base_new(f));
     CS_TRY(cs_session_setup(f));
     CS_TRY(cs_set_nonblocking(CS_FD_LIFELINE));
@@ -199,6 +222,8 @@ void cs_front_close(struct cs_front *f)
     cs_gate_close(f);
     nghttp2_session_callbacks_del(f->callbacks);
     nghttp2_option_del(f->option);
+    nghttp2_option_del(f->tls_option);
+    cs_tls_free(f->tls);
     if (f->base != NULL)
         event_base_free(f->base);
     libevent_global_shutdown();

@@ -230,9 +230,24 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
     return 0;
 }
 
+static CS_RESULT option_new(nghttp2_option **out)
+{
+    nghttp2_option *option;
+    if (nghttp2_option_new(&option) != 0)
+        return CS_ERR(NO_MEMORY);
+    nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_max_outbound_ack(option, CS_FRONT_ACKS_MAX);
+    nghttp2_option_set_stream_reset_rate_limit(option, CS_FRONT_RESET_BURST, CS_FRONT_RESETS_PER_S);
+#ifdef CS_HAVE_MAX_CONTINUATIONS
+    nghttp2_option_set_max_continuations(option, CS_FRONT_CONTINUATIONS_MAX);
+#endif
+    *out = option;
+    return CS_OK;
+}
+
 CS_RESULT cs_session_setup(struct cs_front *f)
 {
-    if (nghttp2_session_callbacks_new(&f->callbacks) != 0 || nghttp2_option_new(&f->option) != 0)
+    if (nghttp2_session_callbacks_new(&f->callbacks) != 0)
         return CS_ERR(NO_MEMORY);
     nghttp2_session_callbacks_set_on_begin_headers_callback(f->callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(f->callbacks, on_header);
@@ -240,14 +255,9 @@ CS_RESULT cs_session_setup(struct cs_front *f)
     nghttp2_session_callbacks_set_on_frame_recv_callback(f->callbacks, on_frame_recv);
     nghttp2_session_callbacks_set_on_frame_send_callback(f->callbacks, on_frame_send);
     nghttp2_session_callbacks_set_on_stream_close_callback(f->callbacks, on_stream_close);
-    nghttp2_option_set_no_http_messaging(f->option, 1); /* headers.c checks instead */
-    nghttp2_option_set_no_closed_streams(f->option, 1);
-    nghttp2_option_set_max_outbound_ack(f->option, CS_FRONT_ACKS_MAX);
-    nghttp2_option_set_stream_reset_rate_limit(f->option, CS_FRONT_RESET_BURST, CS_FRONT_RESETS_PER_S);
-#ifdef CS_HAVE_MAX_CONTINUATIONS
-    nghttp2_option_set_max_continuations(f->option, CS_FRONT_CONTINUATIONS_MAX);
-#endif
-    return CS_OK;
+    CS_TRY(option_new(&f->option));
+    nghttp2_option_set_no_http_messaging(f->option, 1); /* on Unix sockets headers.c checks instead */
+    return option_new(&f->tls_option);
 }
 
 CS_RESULT cs_session_new(struct cs_conn *c)
@@ -258,7 +268,8 @@ CS_RESULT cs_session_new(struct cs_conn *c)
         { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, CS_HEAD_LIST_MAX_LEN },
         { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW_LEN },
     };
-    if (nghttp2_session_server_new2(&c->session, c->front->callbacks, c, c->front->option) != 0)
+    const nghttp2_option *option = c->facts->tls ? c->front->tls_option : c->front->option;
+    if (nghttp2_session_server_new2(&c->session, c->front->callbacks, c, option) != 0)
         return CS_ERR(NO_MEMORY);
     if (nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings,
                                 sizeof settings / sizeof *settings) != 0 ||
@@ -269,6 +280,10 @@ CS_RESULT cs_session_new(struct cs_conn *c)
 
 void cs_session_shutdown_notice(struct cs_conn *c)
 {
+    if (c->wire.shaking) {
+        cs_conn_kill(c, NULL); /* it has asked for nothing yet */
+        return;
+    }
     if (nghttp2_submit_shutdown_notice(c->session) != 0 ||
         nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, drain_ping) != 0)
         cs_conn_kill(c, "no memory for a frame");

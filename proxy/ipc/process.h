@@ -1,7 +1,8 @@
 /*
  * What the parent promises a child: fixed descriptor numbers and the lifeline. The lifeline is one
  * end of a socket pair whose other end the parent holds: end of file there means the parent is gone
- * or wants the child to end; the byte 'D' means drain (finish running work, take none).
+ * or wants the child to end; the byte 'D' means drain (finish running work, take none), 'T' brings the
+ * front new TLS material.
  */
 #ifndef CS_IPC_PROCESS_H
 #define CS_IPC_PROCESS_H
@@ -26,6 +27,10 @@ enum {
     CS_FD_SIGNER_WITNESS = 7, /* signer: witness file, opened for appending */
 };
 
-enum { CS_LIFELINE_DRAIN = 'D', CS_LIFELINE_READY = 'R' /* child -> parent: serving */ };
+enum {
+    CS_LIFELINE_DRAIN = 'D',
+    CS_LIFELINE_READY = 'R', /* child -> parent: serving */
+    CS_LIFELINE_TLS = 'T',   /* to the front, with one descriptor (SCM_RIGHTS): new TLS material */
+};
 
 #endif

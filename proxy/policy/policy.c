@@ -92,6 +92,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
         ISSUERS,
         ATTESTERS,
         CLIENTS,
+        CLIENT_AUTHORITIES,
         LIMITS,
         LISTS,
         LINT,
@@ -107,6 +108,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
         [ISSUERS] = { .key = "issuers", .required = true },
         [ATTESTERS] = { .key = "attesters", .required = true },
         [CLIENTS] = { .key = "clients", .required = true },
+        [CLIENT_AUTHORITIES] = { .key = "client_authorities" },
         [LIMITS] = { .key = "limits" },
         [LISTS] = { .key = "lists" },
         [LINT] = { .key = "lint" },
@@ -125,6 +127,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
     CS_TRY(cs_policy_read_issuers(p, f[ISSUERS].value, note));
     CS_TRY(cs_policy_read_attesters(p, f[ATTESTERS].value, note));
     CS_TRY(cs_policy_read_clients(p, f[CLIENTS].value, note));
+    CS_TRY(cs_policy_read_client_authorities(p, f[CLIENT_AUTHORITIES].value, note));
     CS_TRY(read_limits(p, f[LIMITS].value, note));
     CS_TRY(cs_policy_read_lists(p, root, f[LISTS].value, note));
     CS_TRY(cs_policy_read_lint(p, root, f[LINT].value, note));

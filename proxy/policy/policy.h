@@ -25,6 +25,7 @@ enum {
     CS_POLICY_ISSUERS_MAX = CS_KEYS_MAX,
     CS_POLICY_ATTESTERS_MAX = 256,
     CS_POLICY_CLIENTS_MAX = 256,
+    CS_POLICY_CLIENT_AUTHORITIES_MAX = 16,
     CS_LIST_PATH_MAX_LEN = 4096,
     CS_POLICY_CAA_IDENTITIES_MAX = 16,
     CS_POLICY_LINTERS_MAX = 16,
@@ -169,6 +170,9 @@ struct cs_policy {
     struct cs_issuer issuer[CS_POLICY_ISSUERS_MAX];
     struct cs_attester attester[CS_POLICY_ATTESTERS_MAX];
     struct cs_client client[CS_POLICY_CLIENTS_MAX];
+    /* Certificates (DER) of the CAs that issue client certificates for TLS. None: no TLS. */
+    uint32_t n_client_authorities;
+    struct cs_span client_authority[CS_POLICY_CLIENT_AUTHORITIES_MAX];
     struct cs_limits limits;
     struct cs_lists_config lists;
     struct cs_lint_policy lint;

@@ -17,7 +17,7 @@ RUNTIME = {"libc", "libm", "libdl", "librt", "libpthread", "libgcc_s", "ld-linux
 TABLE = {
     "countersignd":       ("crypto yaml-0",                               ""),
     # the network, and nothing that decides or holds anything: no database, PKCS#11, protobuf or YAML
-    "countersign-front":  ("nghttp2 event_core-2.1",                      "ssl crypto seccomp"),
+    "countersign-front":  ("nghttp2 event_core-2.1 ssl crypto",           "seccomp"),
     # decides: no network protocol, no PKCS#11
     "countersign-gate":   ("crypto protobuf-c sqlite3 yaml-0 psl",        "seccomp"),
     # holds the PIN: no network protocol, protobuf, database or YAML

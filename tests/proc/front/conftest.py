@@ -9,10 +9,10 @@ import pytest
 
 
 class House:
-    def __init__(self, folder, front="CS_FRONT", **env):
+    def __init__(self, folder, front="CS_FRONT", material=None, **env):
         self.path = os.path.join(folder, "s")
         self.gate = subprocess.Popen(
-            [os.environ["CS_ECHO_GATE"], os.environ[front], self.path], env={**os.environ, **env},
+            [os.environ["CS_ECHO_GATE"], os.environ[front], self.path, *([material] if material else [])], env={**os.environ, **env},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.lines = queue.Queue()
         self.log = []

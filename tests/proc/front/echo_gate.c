@@ -1,25 +1,28 @@
 /*
- * echo_gate <countersign-front> <socket path>: parent and gate for the real front.
- * It listens on the path, starts the front with the descriptors of proxy/ipc/process.h, says "ready"
- * on standard output, and answers each CALL as the first word of its request says:
+ * echo_gate <countersign-front> <socket path> [TLS material]: parent and gate for the real front.
+ * It listens on the path (listener "door"), with TLS material also on a port of 127.0.0.1 (listener
+ * "api-tls"), whose number it writes to <socket path>.port; starts the front with the descriptors of
+ * proxy/ipc/process.h, says "ready" on standard output, and answers each CALL as the first word of its
+ * request says:
  *
  *   refuse N    status N, a text with bytes to be percent-encoded, and details
  *   text N      status 9 with a text of N bytes and the most details the messages allow
  *   delay N     echo after N milliseconds
  *   never       no answer until CANCEL
  *   size N      an answer of N bytes
- *   describe    method, peer, user agent and milliseconds left, as text
+ *   describe    method, peer, user agent and milliseconds left, as text; then listener and names
  *   anything    the request itself
  *
  * A cancelled call is answered too, as the messages want. Lines on standard input: "drain" (byte on
- * the lifeline), "nonsense" (another byte), "gatedrain" (message), "cut" (closes the lifeline), "hangup"
- * (closes the front's channel), "twice" (answers the next call twice), "late" (from now on cancels are
- * ignored), "deaf" and "hear" (reading from the front stops, goes on), "stats". Each line is
- * acknowledged on standard output. At the end it prints the front's exit code and exits with 0.
+ * the lifeline), "material FILE" (new TLS material), "nonsense" (another byte), "gatedrain" (message), "cut"
+ * (closes the lifeline), "hangup" (closes the front's channel), "twice" (answers the next call twice), "late"
+ * (from now on cancels are ignored), "deaf" and "hear" (reading from the front stops, goes on), "stats". Each
+ * line is acknowledged on standard output. At the end it prints the front's exit code and exits with 0.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -79,6 +82,14 @@ static void describe(uint64_t id, const struct cs_msg_call *m)
                   m->peer.transport, m->peer.uid, m->peer.gid, m->peer.pid,
                   (m->deadline_mono_us - cs_clock_mono_us()) / 1000);
     cs_buf_put(&out, m->user_agent.at, m->user_agent.len);
+    cs_buf_printf(&out, " listener=%u:%.*s names=", m->peer.listener, (int)m->peer.listener_name.len,
+                  (const char *)m->peer.listener_name.at);
+    for (uint32_t i = 0; i < m->peer.n_names; i++)
+        cs_buf_printf(&out, "%s%.*s", i > 0 ? "," : "", (int)m->peer.name[i].len,
+                      (const char *)m->peer.name[i].at);
+    char spki[2 * CS_SHA256_LEN + 1];
+    cs_hex(cs_sha256_span(&m->peer.spki_sha256), spki);
+    cs_buf_printf(&out, " spki=%s", spki);
     answer(id, 0, nothing, nothing, cs_buf_span(&out));
 }
 
@@ -159,22 +170,21 @@ static struct cs_dispatch table[] = {
 };
 
 /* The front, with its descriptors at their numbers and every other one closed. */
-static pid_t start_front(const char *program, int lifeline, int channel, int conf, int tls, int listener)
+static pid_t start_front(const char *program, const int *inherits, int n)
 {
     pid_t pid = fork();
     if (pid != 0)
         return pid;
-    enum { N = 5 };
-    int high[N] = { lifeline, channel, conf, tls, listener };
-    for (int i = 0; i < N; i++)
-        if ((high[i] = fcntl(high[i], F_DUPFD, 100)) < 0)
+    int high[8];
+    for (int i = 0; i < n; i++)
+        if ((high[i] = fcntl(inherits[i], F_DUPFD, 100)) < 0)
             die("fcntl");
-    for (int i = 0; i < N; i++)
+    for (int i = 0; i < n; i++)
         if (dup2(high[i], CS_FD_LIFELINE + i) < 0)
             die("dup2");
     (void)close(0);
     (void)close(1);
-    (void)close_range(CS_FD_LIFELINE + N, ~0u, 0);
+    (void)close_range((unsigned)(CS_FD_LIFELINE + n), ~0u, 0);
     (void)execl(program, "countersign-front", (char *)NULL);
     _exit(127);
 }
@@ -208,13 +218,62 @@ static int listen_at(const char *path)
     return fd;
 }
 
-static void obey(const char *line)
+static int listen_on_port(const char *path)
+{
+    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof addr;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&addr, sizeof addr) != 0 || listen(fd, 256) != 0 ||
+        getsockname(fd, (struct sockaddr *)&addr, &len) != 0)
+        die("listen");
+    char file[256];
+    (void)snprintf(file, sizeof file, "%s.port", path);
+    FILE *out = fopen(file, "w");
+    if (out == NULL || fprintf(out, "%u", ntohs(addr.sin_port)) < 0 || fclose(out) != 0)
+        die("port");
+    return fd;
+}
+
+static int open_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        die(path);
+    return fd;
+}
+
+static void send_material(char *path)
+{
+    path[strcspn(path, "\n")] = '\0';
+    int fd = open_file(path);
+    uint8_t word = CS_LIFELINE_TLS;
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = { 0 };
+    struct iovec one = { &word, 1 };
+    struct msghdr m = {
+        .msg_iov = &one, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+    };
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    *c = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+                           .cmsg_type = SCM_RIGHTS,
+                           .cmsg_len = CMSG_LEN(sizeof fd) };
+    memcpy(CMSG_DATA(c), &fd, sizeof fd);
+    if (sendmsg(gate.lifeline, &m, MSG_NOSIGNAL) != 1)
+        die("sendmsg");
+    (void)close(fd);
+}
+
+static void obey(char *line)
 {
     static const uint8_t drain = CS_LIFELINE_DRAIN, nonsense = '?';
     if (strcmp(line, "drain\n") == 0) {
         (void)!write(gate.lifeline, &drain, 1);
     } else if (strcmp(line, "nonsense\n") == 0) {
         (void)!write(gate.lifeline, &nonsense, 1);
+    } else if (strncmp(line, "material ", 9) == 0) {
+        send_material(line + 9);
     } else if (strcmp(line, "gatedrain\n") == 0) {
         if (!cs_ok(cs_chan_put(&gate.front, CS_MSG_DRAIN, 0, NULL, 0)))
             die("put");
@@ -284,12 +343,13 @@ static void run(void)
             }
         }
         if (p[2].revents != 0) {
-            char line[64];
+            char line[512];
             if (fgets(line, sizeof line, stdin) != NULL) {
                 obey(line);
             } else {
                 input = false; /* the test is over: end the front */
-                obey("cut\n");
+                char cut[] = "cut\n";
+                obey(cut);
             }
             if (gate.lifeline < 0 || gate.front.fd < 0)
                 return;
@@ -300,7 +360,7 @@ static void run(void)
 int main(int argc, char **argv)
 {
     int lifeline[2], channel[2], status;
-    if (argc != 3)
+    if (argc < 3 || argc > 4)
         return 2;
     (void)signal(SIGPIPE, SIG_IGN);
     (void)setvbuf(stdin, NULL, _IONBF, 0);
@@ -308,13 +368,20 @@ int main(int argc, char **argv)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifeline) != 0 ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) != 0)
         die("socketpair");
-    const struct cs_frontconf conf = { .n_listeners = 1, .listener = { { .name = "door" } } };
-    pid_t pid = start_front(argv[1], lifeline[1], channel[1], conf_of(&conf), memory_of(nothing), listener);
+    bool tls = argc == 4;
+    const struct cs_frontconf conf = {
+        .n_listeners = tls ? 2 : 1, .listener = { { .name = "door" }, { .name = "api-tls", .tls = true } }
+    };
+    const int inherits[] = {
+        lifeline[1],    channel[1],
+        conf_of(&conf), tls ? open_file(argv[3]) : memory_of(nothing),
+        listener,       tls ? listen_on_port(argv[2]) : -1,
+    };
+    pid_t pid = start_front(argv[1], inherits, tls ? 6 : 5);
     if (pid < 0)
         die("fork");
-    (void)close(lifeline[1]);
-    (void)close(channel[1]);
-    (void)close(listener);
+    for (int i = 0; i < (tls ? 6 : 5); i++)
+        (void)close(inherits[i]);
     gate.lifeline = lifeline[0];
     struct cs_hello hello = { .version = CS_IPC_VERSION };
     if (!cs_ok(cs_chan_init(&gate.front, channel[0], 2 * CS_MSG_CALL_MAX_LEN, 256 * 1024 * 1024)) ||
