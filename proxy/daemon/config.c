@@ -3,79 +3,30 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "proxy/base/io.h"
+#include "proxy/daemon/config_parts.h"
 #include "proxy/ipc/keytable.h"
-#include "proxy/policy/yaml.h"
 
 enum { PATH_TEXT_MAX_LEN = CS_MODULE_PATH_MAX_LEN - 1, NAME_MAX_LEN = 64, ENVIRONMENT_VALUE_MAX_LEN = 4096 };
 
-struct reading {
-    struct cs_config *c;
-    const char *dir; /* absolute, of the file */
-    struct cs_note *note;
-};
-
-static CS_RESULT keep(struct reading *r, struct cs_span text, const char **out)
+CS_RESULT cs_config_keep(struct cs_config_reading *r, struct cs_span text, const char **out)
 {
     *out = cs_arena_copy(&r->c->arena, text);
     return *out != NULL ? CS_OK : CS_ERR(NO_MEMORY);
 }
 
-static CS_RESULT read_path(struct reading *r, const struct cs_yaml_node *n, const char **out)
+CS_RESULT cs_config_path(struct cs_config_reading *r, const struct cs_yaml_node *n, const char **out)
 {
     struct cs_span text;
     CS_TRY(cs_yaml_string(n, PATH_TEXT_MAX_LEN, &text, r->note));
     if (text.at[0] == '/')
-        return keep(r, text, out);
+        return cs_config_keep(r, text, out);
     *out = cs_arena_printf(&r->c->arena, "%s/%.*s", r->dir, (int)text.len, (const char *)text.at);
     if (strlen(*out) > PATH_TEXT_MAX_LEN)
         return cs_yaml_fail(n, r->note, "the path has %zu bytes; at most %d", strlen(*out),
                             PATH_TEXT_MAX_LEN);
     return **out != '\0' ? CS_OK : CS_ERR(NO_MEMORY);
-}
-
-/* Octal digits look like a decimal number with a leading zero, so they must stand in quotes. */
-static CS_RESULT read_mode(struct reading *r, const struct cs_yaml_node *n, unsigned *out)
-{
-    struct cs_span text;
-    CS_TRY(cs_yaml_string(n, 8, &text, r->note));
-    bool good = n->style == CS_YAML_QUOTED && text.len == 4 && text.at[0] == '0';
-    unsigned mode = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        good = good && text.at[i] >= '0' && text.at[i] <= '7';
-        mode = mode * 8 + (unsigned)(text.at[i] - '0');
-    }
-    if (!good || (mode & 0111) != 0)
-        return cs_yaml_fail(n, r->note, "needed: a mode in quotes, as \"0660\", without execute bits");
-    *out = mode;
-    return CS_OK;
-}
-
-static CS_RESULT read_listen(struct reading *r, const struct cs_yaml_node *n)
-{
-    CS_TRY(cs_yaml_sequence(n, 1, CS_LISTEN_MAX, r->note));
-    for (const struct cs_yaml_node *e = n->first; e != NULL; e = e->next) {
-        enum { UNIX, MODE, N };
-        struct cs_yaml_field f[N] = {
-            [UNIX] = { .key = "unix", .required = true }, [MODE] = { .key = "mode", .required = true }
-        };
-        CS_TRY(cs_yaml_fields(e, f, N, r->note));
-        struct cs_listen *l = &r->c->listen[r->c->n_listen];
-        CS_TRY(read_path(r, f[UNIX].value, &l->path));
-        CS_TRY(read_mode(r, f[MODE].value, &l->mode));
-        size_t room = sizeof((struct sockaddr_un *)0)->sun_path;
-        if (strlen(l->path) >= room)
-            return cs_yaml_fail(f[UNIX].value, r->note, "%s has %zu bytes; a socket path has at most %zu",
-                                l->path, strlen(l->path), room - 1);
-        for (uint32_t i = 0; i < r->c->n_listen; i++)
-            if (strcmp(r->c->listen[i].path, l->path) == 0)
-                return cs_yaml_fail(f[UNIX].value, r->note, "listen[%u] has this path", i);
-        r->c->n_listen++;
-    }
-    return CS_OK;
 }
 
 static bool environment_name(struct cs_span name)
@@ -88,7 +39,7 @@ static bool environment_name(struct cs_span name)
     return name.len < 3 || memcmp(name.at, "LD_", 3) != 0; /* the loader's words choose other code */
 }
 
-static CS_RESULT read_environment(struct reading *r, const struct cs_yaml_node *n)
+static CS_RESULT read_environment(struct cs_config_reading *r, const struct cs_yaml_node *n)
 {
     if (n->kind != CS_YAML_MAP || n->n_children > CS_TOKEN_ENVIRONMENT_MAX)
         return cs_yaml_fail(n, r->note, "needed: a map of at most %d variables", CS_TOKEN_ENVIRONMENT_MAX);
@@ -108,7 +59,7 @@ static CS_RESULT read_environment(struct reading *r, const struct cs_yaml_node *
     return CS_OK;
 }
 
-static CS_RESULT read_token(struct reading *r, const struct cs_yaml_node *n)
+static CS_RESULT read_token(struct cs_config_reading *r, const struct cs_yaml_node *n)
 {
     enum { MODULE, PIN_FILE, CREDENTIAL, ENVIRONMENT, N };
     struct cs_yaml_field f[N] = {
@@ -118,22 +69,22 @@ static CS_RESULT read_token(struct reading *r, const struct cs_yaml_node *n)
         [ENVIRONMENT] = { .key = "environment" },
     };
     CS_TRY(cs_yaml_fields(n, f, N, r->note));
-    CS_TRY(read_path(r, f[MODULE].value, &r->c->module));
+    CS_TRY(cs_config_path(r, f[MODULE].value, &r->c->module));
     if ((f[PIN_FILE].value == NULL) == (f[CREDENTIAL].value == NULL))
         return cs_yaml_fail(n, r->note, "needed: either pin_file or credential");
     if (f[PIN_FILE].value != NULL)
-        CS_TRY(read_path(r, f[PIN_FILE].value, &r->c->pin_file));
+        CS_TRY(cs_config_path(r, f[PIN_FILE].value, &r->c->pin_file));
     if (f[CREDENTIAL].value != NULL) {
         struct cs_span name;
         CS_TRY(cs_yaml_id(f[CREDENTIAL].value, NAME_MAX_LEN, &name, r->note));
         if (memchr(name.at, '/', name.len) != NULL)
             return cs_yaml_fail(f[CREDENTIAL].value, r->note, "a credential is named without '/'");
-        CS_TRY(keep(r, name, &r->c->credential));
+        CS_TRY(cs_config_keep(r, name, &r->c->credential));
     }
     return f[ENVIRONMENT].value != NULL ? read_environment(r, f[ENVIRONMENT].value) : CS_OK;
 }
 
-static CS_RESULT read_users(struct reading *r, const struct cs_yaml_node *n)
+static CS_RESULT read_users(struct cs_config_reading *r, const struct cs_yaml_node *n)
 {
     struct cs_yaml_field f[] = { { .key = "front", .required = true },
                                  { .key = "gate", .required = true },
@@ -143,16 +94,16 @@ static CS_RESULT read_users(struct reading *r, const struct cs_yaml_node *n)
     for (size_t i = 0; i < 3; i++) {
         struct cs_span name;
         CS_TRY(cs_yaml_id(f[i].value, NAME_MAX_LEN, &name, r->note));
-        CS_TRY(keep(r, name, out[i]));
+        CS_TRY(cs_config_keep(r, name, out[i]));
     }
     return CS_OK;
 }
 
-static CS_RESULT read_document(struct reading *r, struct cs_span document)
+static CS_RESULT read_document(struct cs_config_reading *r, struct cs_span document)
 {
     const struct cs_yaml_node *root;
     CS_TRY(cs_yaml_read(document, CS_CONFIG_MAX_LEN, &r->c->arena, &root, r->note));
-    enum { POLICY, LISTEN, LEDGER, WITNESS, SIGNERS, TOKEN, LIBEXEC, USERS, N };
+    enum { POLICY, LISTEN, LEDGER, WITNESS, SIGNERS, TOKEN, LIBEXEC, USERS, METRICS, N };
     struct cs_yaml_field f[N] = {
         [POLICY] = { .key = "policy", .required = true },
         [LISTEN] = { .key = "listen", .required = true },
@@ -162,18 +113,21 @@ static CS_RESULT read_document(struct reading *r, struct cs_span document)
         [TOKEN] = { .key = "token", .required = true },
         [LIBEXEC] = { .key = "libexec" },
         [USERS] = { .key = "users" },
+        [METRICS] = { .key = "metrics" },
     };
     CS_TRY(cs_yaml_fields(root, f, N, r->note));
-    CS_TRY(read_path(r, f[POLICY].value, &r->c->policy));
-    CS_TRY(read_listen(r, f[LISTEN].value));
-    CS_TRY(read_path(r, f[LEDGER].value, &r->c->ledger));
-    CS_TRY(read_path(r, f[WITNESS].value, &r->c->witness_dir));
+    CS_TRY(cs_config_path(r, f[POLICY].value, &r->c->policy));
+    CS_TRY(cs_config_read_listen(r, f[LISTEN].value));
+    if (f[METRICS].value != NULL)
+        CS_TRY(cs_config_read_metrics(r, f[METRICS].value));
+    CS_TRY(cs_config_path(r, f[LEDGER].value, &r->c->ledger));
+    CS_TRY(cs_config_path(r, f[WITNESS].value, &r->c->witness_dir));
     uint64_t n_signers;
     CS_TRY(cs_yaml_u64(f[SIGNERS].value, 1, CS_SIGNERS_MAX, &n_signers, r->note));
     r->c->n_signers = (uint32_t)n_signers;
     CS_TRY(read_token(r, f[TOKEN].value));
     if (f[LIBEXEC].value != NULL)
-        CS_TRY(read_path(r, f[LIBEXEC].value, &r->c->libexec));
+        CS_TRY(cs_config_path(r, f[LIBEXEC].value, &r->c->libexec));
     return f[USERS].value != NULL ? read_users(r, f[USERS].value) : CS_OK;
 }
 
@@ -200,7 +154,7 @@ CS_RESULT cs_config_load(const char *path, struct cs_config *out, struct cs_note
     }
     struct cs_config c = { 0 };
     struct cs_note inner = { "" };
-    struct reading r = { &c, dir, &inner };
+    struct cs_config_reading r = { &c, dir, &inner };
     cs_result result = read_document(&r, cs_buf_span(&document));
     if (cs_ok(result)) {
         *out = c;

@@ -22,7 +22,8 @@ static const char help[] =
     "  --config FILE  what to start: sockets, ledger, token, policy (YAML)\n"
     "  --check        read configuration and policy, look at the files they name, start nothing\n"
     "\n"
-    "Signals: TERM and INT finish running calls and end; HUP is noted, a new policy needs a restart.\n"
+    "Signals: TERM and INT finish running calls and end; HUP reads the TLS files again; a new\n"
+    "policy needs a restart.\n"
     "Exit: 0 ended as asked, or --check found nothing; 2 arguments, configuration or policy;\n"
     "3 could not start, or a process ended unasked.\n";
 
@@ -80,7 +81,8 @@ static bool credential_out_of_sight(const struct cs_config *c)
     return c->credential != NULL && getenv("CREDENTIALS_DIRECTORY") == NULL;
 }
 
-static CS_RESULT check_files(const struct cs_config *c, bool pin_comes_later, struct cs_note *note)
+static CS_RESULT check_files(const struct cs_config *c, const struct cs_policy *p, bool pin_comes_later,
+                             struct cs_note *note)
 {
     struct stat st;
     if (access(c->module, R_OK) != 0) {
@@ -91,6 +93,8 @@ static CS_RESULT check_files(const struct cs_config *c, bool pin_comes_later, st
         cs_note_set(note, "witness_dir: %s: not a directory", c->witness_dir);
         return CS_ERR(CONFIG);
     }
+    CS_AUTO_FD int tls = -1;
+    CS_TRY(cs_tls_files_open(c, p, CS_TLS_FILES_START, &tls, note));
     if (pin_comes_later)
         return CS_OK;
     CS_AUTO_FD int pin = -1;
@@ -109,7 +113,7 @@ static CS_RESULT load(struct daemon *d, const char *path, bool check, struct cs_
     }
     CS_TRY(find_programs(d, note));
     CS_TRY(check_users(&d->config, note));
-    return check_files(&d->config, check && credential_out_of_sight(&d->config), note);
+    return check_files(&d->config, d->policy, check && credential_out_of_sight(&d->config), note);
 }
 
 static void say_checked(const struct daemon *d)

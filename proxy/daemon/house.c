@@ -12,6 +12,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 #include "proxy/daemon/notify.h"
+#include "proxy/daemon/reload.h"
 #include "proxy/ipc/process.h"
 
 static void log_end(enum cs_log_level level, const char *event, const struct cs_child *c)
@@ -49,7 +50,7 @@ static void take_signals(struct cs_house *h)
     struct signalfd_siginfo s;
     while (read(h->signal_fd, &s, sizeof s) == (ssize_t)sizeof s) {
         if (s.ssi_signo == SIGHUP)
-            cs_log(CS_LOG_WARNING, "reload", "policy reload needs a restart");
+            h->asked_to_reload = true;
         else if (s.ssi_signo == SIGTERM || s.ssi_signo == SIGINT)
             h->asked_to_end = true;
     }
@@ -245,6 +246,16 @@ static bool start_one(struct cs_house *h, uint32_t i)
 
 static void log_ready(const struct cs_house *h)
 {
+    for (uint32_t i = 0; i < h->config->n_listen; i++) {
+        cs_log_begin(CS_LOG_INFO, "listening");
+        cs_log_int("listener", i);
+        cs_log_str("name", h->config->listen[i].name);
+        cs_log_str("address", h->listener[i].address);
+        cs_log_str("for", h->config->listen[i].metrics ? "metrics"
+                          : h->config->listen[i].tls   ? "tls"
+                                                       : "unix");
+        cs_log_end();
+    }
     cs_log_begin(CS_LOG_INFO, "ready");
     cs_log_int("policy_version", (int64_t)h->policy->version);
     cs_log_hex("policy_sha256", cs_sha256_span(&h->policy->digest));
@@ -260,10 +271,19 @@ static int serve(struct cs_house *h)
         if (!start_one(h, i))
             return h->asked_to_end ? end_in_order(h) : fall(h);
     log_ready(h);
+    bool watching = cs_tls_files_any(h->config);
+    int64_t watch_ms = 0; /* at once: the files were read before the signers started */
     while (!h->asked_to_end) {
-        struct cs_child *gone = wait_some(h, cs_clock_mono_ms() + 60000);
+        if (cs_clock_mono_ms() >= watch_ms) {
+            cs_house_watch(h);
+            watch_ms = cs_clock_mono_ms() + (watching ? h->patience->watch_ms : 60000);
+        }
+        struct cs_child *gone = wait_some(h, watch_ms);
         if (gone == NULL)
             gone = first_gone(h, h->n_children);
+        if (gone == NULL && h->asked_to_reload)
+            cs_house_reload(h);
+        h->asked_to_reload = false;
         if (gone != NULL) {
             log_gone(h, gone);
             return fall(h);
@@ -279,7 +299,7 @@ int cs_house_run(struct cs_house *h)
     h->front_gate[0] = h->front_gate[1] = -1;
     for (uint32_t i = 0; i < CS_SIGNERS_MAX; i++)
         h->gate_signer[i][0] = h->gate_signer[i][1] = -1;
-    for (uint32_t i = 0; i < CS_LISTEN_MAX; i++)
+    for (uint32_t i = 0; i <= CS_LISTEN_MAX; i++)
         h->listener[i].fd = -1;
     for (uint32_t i = 0; i < h->n_children; i++) {
         struct cs_child *c = &h->child[i];

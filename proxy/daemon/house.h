@@ -9,6 +9,7 @@
 
 #include "proxy/daemon/config.h"
 #include "proxy/daemon/listen.h"
+#include "proxy/daemon/tls_files.h"
 #include "proxy/policy/policy.h"
 
 /* How long the parent waits, milliseconds. */
@@ -17,6 +18,7 @@ struct cs_patience {
     uint32_t drain_ms; /* for the front to finish running calls */
     uint32_t end_ms;   /* for gate and signers to end when asked */
     uint32_t fall_ms;  /* for all, when one is gone */
+    uint32_t watch_ms; /* between two looks at the revocation lists */
 };
 
 enum { CS_EXIT_DONE = 0, CS_EXIT_CONFIG = 2, CS_EXIT_FAILED = 3 };
@@ -40,11 +42,13 @@ struct cs_house {
     const struct cs_patience *patience;
     int front_gate[2];                  /* [0] the front's end, [1] the gate's; -1 once handed over */
     int gate_signer[CS_SIGNERS_MAX][2]; /* [0] the gate's end, [1] the signer's */
-    struct cs_listener listener[CS_LISTEN_MAX];
+    struct cs_listener listener[CS_LISTEN_MAX + 1];
     uint32_t n_children; /* in the order of their start: signers, gate, front */
     struct cs_child child[CS_CHILDREN_MAX];
     int signal_fd;
-    bool asked_to_end; /* SIGTERM or SIGINT came */
+    bool asked_to_end;    /* SIGTERM or SIGINT came */
+    bool asked_to_reload; /* SIGHUP came */
+    struct cs_tls_stamps stamps;
 };
 
 /* cs_house_open makes sockets and channels; IO, EXISTS with a note. Everything it made is closed by

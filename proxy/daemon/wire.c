@@ -4,13 +4,13 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "proxy/base/io.h"
 #include "proxy/daemon/house.h"
+#include "proxy/daemon/sealed.h"
 #include "proxy/daemon/spawn.h"
 #include "proxy/ipc/frontconf.h"
 #include "proxy/ipc/process.h"
@@ -50,33 +50,30 @@ static CS_RESULT fail_errno(struct cs_note *note, const char *what)
     return CS_ERR(IO);
 }
 
-/* sealed_copy makes bytes readable through a descriptor and unchangeable. */
-static CS_RESULT sealed_copy(const char *name, struct cs_span bytes, int *out, struct cs_note *note)
-{
-    CS_AUTO_FD int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0 || !cs_ok(cs_write_all(fd, bytes)) || lseek(fd, 0, SEEK_SET) != 0 ||
-        fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
-        return fail_errno(note, name);
-    *out = fd;
-    fd = -1;
-    return CS_OK;
-}
-
 static CS_RESULT open_keys(const struct cs_house *h, int *out, struct cs_note *note)
 {
     struct cs_keytable table;
     cs_policy_keytable(h->policy, cs_span_str(h->config->module), &table);
     CS_AUTO_BUF struct cs_buf bytes = { .max = CS_KEYTABLE_MAX_LEN };
     CS_TRY(cs_keytable_put(&bytes, &table));
-    return sealed_copy("key-table", cs_buf_span(&bytes), out, note);
+    return cs_sealed_copy("key-table", cs_buf_span(&bytes), out, note);
 }
 
 static CS_RESULT open_conf(const struct cs_house *h, int *out, struct cs_note *note)
 {
     struct cs_frontconf conf = { .n_listeners = h->config->n_listen };
+    for (uint32_t i = 0; i < conf.n_listeners; i++) {
+        const struct cs_listen *from = &h->config->listen[i];
+        struct cs_listener_facts *to = &conf.listener[i];
+        (void)snprintf(to->name, sizeof to->name, "%s", from->name); /* the configuration checked it */
+        to->tls = from->tls;
+        to->reflection = from->reflection;
+        to->metrics = from->metrics;
+        to->max_age_s = from->max_age_s;
+    }
     CS_AUTO_BUF struct cs_buf bytes = { .max = CS_FRONTCONF_MAX_LEN };
     CS_TRY(cs_frontconf_put(&bytes, &conf));
-    return sealed_copy("front-configuration", cs_buf_span(&bytes), out, note);
+    return cs_sealed_copy("front-configuration", cs_buf_span(&bytes), out, note);
 }
 
 static CS_RESULT open_witness(const struct cs_house *h, uint32_t signer, int *out, struct cs_note *note)
@@ -126,9 +123,14 @@ CS_RESULT cs_house_open(struct cs_house *h, struct cs_note *note)
     for (uint32_t i = 0; i < h->config->n_signers; i++)
         if (socketpair(AF_UNIX, kind, 0, h->gate_signer[i]) != 0)
             return fail_errno(note, "channel");
-    for (uint32_t i = 0; i < h->config->n_listen; i++)
-        CS_TRY(cs_listener_open(&h->config->listen[i], &h->listener[i], note));
-    return CS_OK;
+    struct cs_activation passed;
+    cs_result r = cs_activation_init(&passed, note);
+    for (uint32_t i = 0; i < h->config->n_listen && cs_ok(r); i++)
+        r = cs_listener_open(&h->config->listen[i], &passed, &h->listener[i], note);
+    if (cs_ok(r))
+        r = cs_activation_end(&passed, note);
+    cs_activation_done(&passed);
+    return r;
 }
 
 void cs_house_close(struct cs_house *h)
@@ -140,7 +142,7 @@ void cs_house_close(struct cs_house *h)
         for (uint32_t i = 0; i < CS_SIGNERS_MAX; i++)
             shut(&h->gate_signer[i][end]);
     }
-    for (uint32_t i = 0; i < CS_LISTEN_MAX; i++)
+    for (uint32_t i = 0; i <= CS_LISTEN_MAX; i++)
         cs_listener_close(&h->listener[i]);
     shut(&h->signal_fd);
 }
@@ -190,7 +192,8 @@ static CS_RESULT add(struct cs_house *h, uint32_t i, enum heirloom what, struct 
         s->fd[s->n_fds++] = m->conf;
         return CS_OK;
     case TLS:
-        CS_TRY(sealed_copy("tls-material", (struct cs_span){ 0 }, &m->tls, note));
+        CS_TRY(cs_tls_files_open(h->config, h->policy, CS_TLS_FILES_START, &m->tls, note));
+        cs_tls_files_stamp(h->config, &h->stamps);
         s->fd[s->n_fds++] = m->tls;
         return CS_OK;
     case LISTEN:
@@ -198,7 +201,7 @@ static CS_RESULT add(struct cs_house *h, uint32_t i, enum heirloom what, struct 
             s->fd[s->n_fds++] = h->listener[k].fd;
         return CS_OK;
     case POLICY:
-        CS_TRY(sealed_copy("policy", h->document, &m->policy, note));
+        CS_TRY(cs_sealed_copy("policy", h->document, &m->policy, note));
         s->fd[s->n_fds++] = m->policy;
         return CS_OK;
     case PIN: /* opened for each signer: each reads it from its start */

@@ -4,7 +4,7 @@
 int main(int argc, char **argv)
 {
     static const struct cs_patience patience = {
-        .start_ms = 900, .drain_ms = 700, .end_ms = 500, .fall_ms = 500
+        .start_ms = 900, .drain_ms = 700, .end_ms = 500, .fall_ms = 500, .watch_ms = 100
     };
     return cs_daemon_main(argc, argv, &patience);
 }

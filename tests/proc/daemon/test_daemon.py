@@ -188,8 +188,8 @@ FAULTS = [
     ('mode: "0660"', 'mode: "660"', "line 4: listen[0].mode: needed: a mode"),
     ('mode: "0660"', 'mode: "0680"', "line 4: listen[0].mode: needed: a mode"),
     ('mode: "0660"', 'mode: "0770"', "line 4: listen[0].mode: needed: a mode"),
-    ('    mode: "0660"\n', "", "line 3: listen[0]: the key 'mode' is missing"),
-    ("unix: a.sock", "tcp: a.sock", "line 3: listen[0].tcp: unknown key; one of unix, mode"),
+    ('    mode: "0660"\n', "", "line 3: listen[0]: mode goes with unix, and unix needs it"),
+    ("unix: a.sock", "tcp: a.sock", "line 3: listen[0]: mode goes with unix, and unix needs it"),
     ("unix: b.sock", "unix: a.sock", "line 5: listen[1].unix: listen[0] has this path"),
     ("unix: a.sock", "unix: " + "a" * 120, "a socket path has at most 107"),
     ("pin_file: pin", "pin: 1234", "line 12: token.pin: unknown key; one of module, pin_file, credential, environment"),
@@ -375,7 +375,7 @@ def test_orderly_life(house, end, abstract):
              for c in ("signer-0", "signer-1", "gate-0", "front-0")]
     assert times == sorted(times)
     house.process.send_signal(signal.SIGHUP)
-    assert house.wait_event("reload")["msg"] == "policy reload needs a restart"
+    assert house.wait_event("reload")["msg"] == "a new policy or configuration needs a restart"
     house.process.send_signal(end)
     assert n.recv(100) == b"STOPPING=1"
     assert house.wait() == 0
