@@ -19,19 +19,34 @@ static void cover_name(struct cs_case *c, uint32_t i, const struct cs_control *k
     cs_verdict_cover(c->v, &cover);
 }
 
-static void say_why_not(struct cs_case *c, const struct cs_control *k, const struct cs_reach *reach,
-                        const char *subject)
+void cs_say_why_not(struct cs_case *c, const struct cs_trial *t, const char *subject)
 {
-    size_t n;
-    const struct cs_control_row *rows = cs_control_rows(&n);
     enum cs_rule mine = c->rule;
-    for (size_t i = 0; i < n; i++) {
-        if (rows[i].holds(c, k, reach))
+    for (size_t i = 0; i < t->n_rows; i++) {
+        if (t->holds(c, t, i))
             continue;
-        c->rule = rows[i].rule;
-        rows[i].say(c, k, reach, subject);
+        c->rule = t->rule(i);
+        t->say(c, t, i, subject);
     }
     c->rule = mine;
+}
+
+static const struct cs_control_row *control_row(size_t row)
+{
+    size_t n;
+    return &cs_control_rows(&n)[row];
+}
+static enum cs_rule control_rule(size_t row)
+{
+    return control_row(row)->rule;
+}
+static bool control_holds(const struct cs_case *c, const struct cs_trial *t, size_t row)
+{
+    return control_row(row)->holds(c, t->control, t->reach);
+}
+static void say_control(struct cs_case *c, const struct cs_trial *t, size_t row, const char *subject)
+{
+    control_row(row)->say(c, t->control, t->reach, subject);
 }
 
 bool cs_names_are_covered(struct cs_case *c)
@@ -56,8 +71,15 @@ bool cs_names_are_covered(struct cs_case *c)
                                                          nearest->evidence->label)
                                        : "no domain or IP evidence for it",
                        "a live DomainControl statement of %s that covers %s", account, subject);
-        if (nearest != NULL)
-            say_why_not(c, nearest, &names[i].reach, subject);
+        struct cs_trial trial = { .rule = control_rule,
+                                  .holds = control_holds,
+                                  .say = say_control,
+                                  .control = nearest,
+                                  .reach = &names[i].reach };
+        if (nearest != NULL) {
+            (void)cs_control_rows(&trial.n_rows);
+            cs_say_why_not(c, &trial, subject);
+        }
     }
     return ok;
 }

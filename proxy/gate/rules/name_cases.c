@@ -82,16 +82,33 @@ static void cover_caa(struct cs_case *c, uint32_t i, const struct cs_caa *a)
     cs_verdict_cover(c->v, &cover);
 }
 
-/* Says C01 itself only when no row of the nearest check does. */
-static void say_why_not(struct cs_case *c, const struct cs_caa *a, const struct cs_caa_ask *ask,
-                        const char *subject)
+static const struct cs_caa_row *caa_row(size_t row)
 {
     size_t n;
-    const struct cs_caa_row *rows = cs_caa_rows(&n);
-    enum cs_rule mine = c->rule;
+    return &cs_caa_rows(&n)[row];
+}
+static enum cs_rule caa_rule(size_t row)
+{
+    return caa_row(row)->rule;
+}
+static bool caa_holds(const struct cs_case *c, const struct cs_trial *t, size_t row)
+{
+    return caa_row(row)->holds(c, t->caa, t->ask);
+}
+static void say_caa(struct cs_case *c, const struct cs_trial *t, size_t row, const char *subject)
+{
+    caa_row(row)->say(c, t->caa, t->ask, subject);
+}
+
+/* Says C01 itself only when no row of the nearest check does. */
+static void say_why_unchecked(struct cs_case *c, const struct cs_caa *a, const struct cs_caa_ask *ask,
+                              const char *subject)
+{
+    struct cs_trial trial = { .rule = caa_rule, .holds = caa_holds, .say = say_caa, .caa = a, .ask = ask };
+    (void)cs_caa_rows(&trial.n_rows);
     bool said = false;
-    for (size_t i = 0; a != NULL && i < n; i++)
-        said = said || (rows[i].rule == mine && !rows[i].holds(c, a, ask));
+    for (size_t i = 0; a != NULL && i < trial.n_rows; i++)
+        said = said || (caa_rule(i) == c->rule && !caa_holds(c, &trial, i));
     if (!said)
         (void)cs_refuse(c, subject,
                         a != NULL ? cs_arena_printf(c->arena, "nothing that counts; %s is nearest",
@@ -99,15 +116,8 @@ static void say_why_not(struct cs_case *c, const struct cs_caa *a, const struct 
                                   : "no CAA check of this name",
                         "a CaaCheck statement of its own, property %s, that permits issuance",
                         ask->wildcard ? "issuewild" : "issue");
-    if (a == NULL)
-        return;
-    for (size_t i = 0; i < n; i++) {
-        if (rows[i].holds(c, a, ask))
-            continue;
-        c->rule = rows[i].rule;
-        rows[i].say(c, a, ask, subject);
-    }
-    c->rule = mine;
+    if (a != NULL)
+        cs_say_why_not(c, &trial, subject);
 }
 
 bool cs_names_are_caa_checked(struct cs_case *c)
@@ -124,7 +134,7 @@ bool cs_names_are_caa_checked(struct cs_case *c)
             continue;
         const struct cs_caa_ask ask = { t->name[i].value, cs_dns_is_wildcard(t->name[i].value),
                                         names[i].control };
-        say_why_not(c, names[i].nearest_caa, &ask, cs_show_san(c, i));
+        say_why_unchecked(c, names[i].nearest_caa, &ask, cs_show_san(c, i));
         ok = false;
     }
     return ok;

@@ -317,6 +317,26 @@ CS_RESULT cs_caa_index_new(struct cs_case *c, struct cs_caa_index **out);
 const struct cs_caa *cs_caa_find(const struct cs_case *c, const struct cs_caa_index *x,
                                  const struct cs_caa_ask *ask, const struct cs_caa **nearest);
 
+/* ---- why the nearest statement does not do ---- */
+
+/* One statement before the rows of its kind, for one name. */
+struct cs_trial {
+    size_t n_rows;
+    enum cs_rule (*rule)(size_t row);
+    bool (*holds)(const struct cs_case *c, const struct cs_trial *t, size_t row);
+    void (*say)(struct cs_case *c, const struct cs_trial *t, size_t row, const char *subject);
+    union {
+        const struct cs_control *control;
+        const struct cs_caa *caa;
+    };
+    union {
+        const struct cs_reach *reach;
+        const struct cs_caa_ask *ask;
+    };
+};
+/* cs_say_why_not adds the reason of each row that does not hold, under that row's rule. */
+void cs_say_why_not(struct cs_case *c, const struct cs_trial *t, const char *subject);
+
 /* ---- control and CAA check of each name, chosen so that they agree ---- */
 
 struct cs_name_case {
