@@ -70,8 +70,8 @@ static bool open_take(struct cs_audit *a, uint64_t seq, struct cs_audit_open *ou
 
 /* ---- what an entry relies on ---- */
 
-static CS_RESULT needs_put(struct cs_audit *a, uint64_t seq, enum cs_audit_statement id,
-                           ProtobufCBinaryData name, const char *what)
+CS_RESULT cs_audit_needs_put(struct cs_audit *a, uint64_t seq, enum cs_audit_statement id,
+                             ProtobufCBinaryData name, const char *what)
 {
     sqlite3_stmt *s = a->statement[id];
     bool row = false;
@@ -158,8 +158,9 @@ static CS_RESULT audit_subject(struct cs_audit *a, uint64_t seq, const intent_t 
     return row ? CS_OK : cs_audit_bad(a, seq, "its subject row is missing");
 }
 
-static CS_RESULT audit_intent(struct cs_audit *a, uint64_t seq, const intent_t *m)
+static CS_RESULT audit_intent(struct cs_audit *a, uint64_t seq, const entry_t *e)
 {
+    const intent_t *m = e->intent;
     const struct use uses[] = {
         { CS_AUDIT_REQUEST_ROWS, "request id", m->caller->client, m->request_id, false },
         { CS_AUDIT_SERIAL_ROWS, "serial", m->issuer, m->serial, true },
@@ -169,8 +170,9 @@ static CS_RESULT audit_intent(struct cs_audit *a, uint64_t seq, const intent_t *
     for (size_t i = 0; i < (ordered ? 3 : 2); i++)
         CS_TRY(audit_use(a, seq, m, &uses[i]));
     CS_TRY(audit_subject(a, seq, m));
+    CS_TRY(cs_audit_authorized(a, e));
     for (size_t i = 0; i < m->n_evidence_sha256s; i++)
-        CS_TRY(needs_put(a, seq, CS_AUDIT_EVIDENCE_PUT_OF, m->evidence_sha256s[i], "evidence"));
+        CS_TRY(cs_audit_needs_put(a, seq, CS_AUDIT_EVIDENCE_PUT_OF, m->evidence_sha256s[i], "evidence"));
     struct cs_sha256 tbs_sha256 = cs_sha256(cs_proto_span(m->tbs));
     CS_TRY(open_put(a, seq, &tbs_sha256));
     a->report.n_intents++;
@@ -209,8 +211,8 @@ static CS_RESULT audit_outcome(struct cs_audit *a, uint64_t seq, const Countersi
 
 static CS_RESULT audit_deposit(struct cs_audit *a, uint64_t seq, const Countersign__Ledger__V1__Deposit *m)
 {
-    CS_TRY(needs_put(a, seq, CS_AUDIT_EVIDENCE_PUT_OF, m->evidence_sha256, "evidence"));
-    CS_TRY(needs_put(a, seq, CS_AUDIT_STATEMENT_PUT_OF, m->statement_id, "statement"));
+    CS_TRY(cs_audit_needs_put(a, seq, CS_AUDIT_EVIDENCE_PUT_OF, m->evidence_sha256, "evidence"));
+    CS_TRY(cs_audit_needs_put(a, seq, CS_AUDIT_STATEMENT_PUT_OF, m->statement_id, "statement"));
     sqlite3_stmt *s = a->statement[CS_AUDIT_DEPOSIT_ROW];
     bool row = false;
     cs_bind_span(s, 1, cs_proto_span(m->evidence_sha256));
@@ -247,11 +249,13 @@ CS_RESULT cs_audit_entry(struct cs_audit *a, uint64_t seq, struct cs_span bytes)
     cs_merkle_append(&a->tree, &leaf);
     switch (e->body_case) {
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_INTENT:
-        return audit_intent(a, seq, e->intent);
+        return audit_intent(a, seq, e);
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_OUTCOME:
         return audit_outcome(a, seq, e->outcome);
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_DEPOSIT:
         return audit_deposit(a, seq, e->deposit);
+    case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_AUTHORIZATION:
+        return cs_audit_authorization(a, e);
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_REFUSAL:
         a->report.n_refusals++;
         return CS_OK;
@@ -269,9 +273,14 @@ CS_RESULT cs_audit_counts(struct cs_audit *a)
         const char *table;
         uint64_t needed;
     } rows[] = {
-        { "intent_request", a->report.n_intents }, { "intent_serial", a->report.n_intents },
-        { "intent_order", a->n_orders },           { "intent_outcome", a->n_outcomes },
-        { "deposit_seq", a->report.n_deposits },   { "intent_subject", a->n_subjects },
+        { "intent_request", a->report.n_intents },
+        { "intent_serial", a->report.n_intents },
+        { "intent_order", a->n_orders },
+        { "intent_outcome", a->n_outcomes },
+        { "deposit_seq", a->report.n_deposits },
+        { "intent_subject", a->n_subjects },
+        { "authorization_digest", a->report.n_authorizations },
+        { "authorization_request", a->report.n_authorizations },
     };
     for (int i = 0; i < (int)(sizeof rows / sizeof *rows); i++) {
         uint64_t there = cs_column_u64(s, i);

@@ -9,17 +9,21 @@
 #include "proxy/ledger/verify.h"
 
 /* The statements of an audit: name. Their SQL is in schema.h. */
-#define CS_AUDIT_STATEMENTS(X) \
-    X(ENTRIES)                 \
-    X(HEADS)                   \
-    X(EVIDENCES)               \
-    X(STATEMENTS)              \
-    X(KEYS)                    \
-    X(TOKENS)                  \
-    X(REQUEST_ROWS)            \
-    X(SERIAL_ROWS)             \
-    X(ORDER_ROWS)              \
-    X(SUBJECT_ROW)             \
+#define CS_AUDIT_STATEMENTS(X)    \
+    X(ENTRIES)                    \
+    X(HEADS)                      \
+    X(EVIDENCES)                  \
+    X(STATEMENTS)                 \
+    X(KEYS)                       \
+    X(TOKENS)                     \
+    X(REQUEST_ROWS)               \
+    X(SERIAL_ROWS)                \
+    X(ORDER_ROWS)                 \
+    X(SUBJECT_ROW)                \
+    X(AUTHORIZATION_DIGEST_ROW)   \
+    X(AUTHORIZATION_REQUEST_ROWS) \
+    X(ENTRY_AT)                   \
+    X(TOKEN_PUT_OF)               \
     X(OUTCOME_ROW) X(DEPOSIT_ROW) X(EVIDENCE_PUT_OF) X(STATEMENT_PUT_OF) X(INDEX_COUNTS) X(LAST_SEQ)
 
 enum cs_audit_statement {
@@ -56,6 +60,17 @@ CS_RESULT cs_audit_step(struct cs_audit *a, enum cs_audit_statement id, bool *ou
 
 /* cs_audit_entry checks one entry against all before it, and its index rows. */
 CS_RESULT cs_audit_entry(struct cs_audit *a, uint64_t seq, struct cs_span bytes);
+/* cs_audit_needs_put checks that what an entry relies on stands beside the entries, by then. what: of the
+ * note. */
+CS_RESULT cs_audit_needs_put(struct cs_audit *a, uint64_t seq, enum cs_audit_statement id,
+                             ProtobufCBinaryData name, const char *what);
+
+/* ---- audit_authorization.c ---- */
+
+CS_RESULT cs_audit_authorization(struct cs_audit *a, const Countersign__Ledger__V1__Entry *e);
+/* Of an intent that names one: it allows these bytes, and this request alone spent it. */
+CS_RESULT cs_audit_authorized(struct cs_audit *a, const Countersign__Ledger__V1__Entry *e);
+
 /* cs_audit_counts checks that no index table has a row more than the entries imply. */
 CS_RESULT cs_audit_counts(struct cs_audit *a);
 

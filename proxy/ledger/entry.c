@@ -104,6 +104,16 @@ static bool policy_holds(const Countersign__Ledger__V1__Policy *m)
     return true;
 }
 
+static bool authorization_holds(const Countersign__Ledger__V1__Authorization *m)
+{
+    return is_plain(&m->base) && caller_holds(m->caller, true) && is_key(m->request_id) &&
+           is_key(m->for_client) && is_key(m->issuer) && m->tbs.len != 0 &&
+           (m->digest.len == 32 || m->digest.len == 48 || m->digest.len == 64) &&
+           is_digest_or_empty(m->policy_sha256) && m->account.len <= CS_LEDGER_KEY_MAX_LEN &&
+           m->order_id.len <= CS_LEDGER_KEY_MAX_LEN &&
+           are_digests(m->n_evidence_sha256s, m->evidence_sha256s) && m->expires_at_unix_s > 0;
+}
+
 static bool body_holds(const entry_t *e)
 {
     switch (e->body_case) {
@@ -126,6 +136,8 @@ static bool body_holds(const entry_t *e)
         return intent_holds(e->intent);
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_OUTCOME:
         return outcome_holds(e->outcome);
+    case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_AUTHORIZATION:
+        return authorization_holds(e->authorization);
     default:
         return false;
     }

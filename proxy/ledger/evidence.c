@@ -1,5 +1,7 @@
 #include "proxy/ledger/store.h"
 
+#include "proto/canonical.h"
+
 /* ---- the chain over what stands beside the entries ---- */
 
 struct cs_sha256 cs_puts_next(const struct cs_sha256 *chain, enum cs_put_kind kind, uint64_t put,
@@ -54,6 +56,17 @@ CS_RESULT cs_evidence_known(struct cs_ledger *l, struct cs_span digest, bool *ou
     if (row)
         memcpy(slot->byte, digest.at, digest.len);
     *out = row;
+    return CS_OK;
+}
+
+CS_RESULT cs_evidence_all_known(struct cs_ledger *l, size_t n, const ProtobufCBinaryData *at)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool known = false;
+        CS_TRY(cs_evidence_known(l, cs_proto_span(at[i]), &known));
+        if (!known)
+            return CS_ERR(NOT_FOUND);
+    }
     return CS_OK;
 }
 

@@ -6,20 +6,10 @@ typedef Countersign__Ledger__V1__Entry entry_t;
 
 enum { NOT_SIGNED = COUNTERSIGN__LEDGER__V1__OUTCOME_RESULT__OUTCOME_RESULT_NOT_SIGNED };
 
-static CS_RESULT all_evidence_is_known(struct cs_ledger *l, size_t n, const ProtobufCBinaryData *at)
-{
-    for (size_t i = 0; i < n; i++) {
-        bool known = false;
-        CS_TRY(cs_evidence_known(l, cs_proto_span(at[i]), &known));
-        if (!known)
-            return CS_ERR(NOT_FOUND);
-    }
-    return CS_OK;
-}
-
 /* A request id may be used again only after every intent of it was closed as NOT_SIGNED. */
-static CS_RESULT check_intent(struct cs_ledger *l, const Countersign__Ledger__V1__Intent *m)
+static CS_RESULT check_intent(struct cs_ledger *l, const entry_t *e)
 {
+    const Countersign__Ledger__V1__Intent *m = e->intent;
     sqlite3_stmt *s = l->statement[CS_SQL_REQUEST_GET];
     cs_bind_span(s, 1, cs_proto_span(m->caller->client));
     cs_bind_span(s, 2, cs_proto_span(m->request_id));
@@ -34,7 +24,8 @@ static CS_RESULT check_intent(struct cs_ledger *l, const Countersign__Ledger__V1
         }
     }
     (void)sqlite3_reset(s);
-    return all_evidence_is_known(l, m->n_evidence_sha256s, m->evidence_sha256s);
+    CS_TRY(cs_authorization_serves(l, e));
+    return cs_evidence_all_known(l, m->n_evidence_sha256s, m->evidence_sha256s);
 }
 
 static CS_RESULT check_outcome(struct cs_ledger *l, const Countersign__Ledger__V1__Outcome *m)
@@ -56,7 +47,7 @@ static CS_RESULT check_outcome(struct cs_ledger *l, const Countersign__Ledger__V
 
 static CS_RESULT check_deposit(struct cs_ledger *l, const Countersign__Ledger__V1__Deposit *m)
 {
-    CS_TRY(all_evidence_is_known(l, 1, &m->evidence_sha256));
+    CS_TRY(cs_evidence_all_known(l, 1, &m->evidence_sha256));
     bool known = false;
     struct cs_sha256 payload;
     CS_TRY(cs_ledger_statement_get(l, cs_proto_span(m->statement_id), &known, &payload));
@@ -67,11 +58,13 @@ CS_RESULT cs_index_check(struct cs_ledger *l, const entry_t *e)
 {
     switch (e->body_case) {
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_INTENT:
-        return check_intent(l, e->intent);
+        return check_intent(l, e);
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_OUTCOME:
         return check_outcome(l, e->outcome);
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_DEPOSIT:
         return check_deposit(l, e->deposit);
+    case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_AUTHORIZATION:
+        return cs_authorization_check(l, e);
     default:
         return CS_OK;
     }
@@ -99,6 +92,8 @@ static CS_RESULT put_intent(struct cs_ledger *l, uint64_t seq, const Countersign
     CS_TRY(put_use(l, CS_SQL_SERIAL_PUT, m->issuer, m->serial, seq, m));
     if (m->order_id.len != 0)
         CS_TRY(put_use(l, CS_SQL_ORDER_PUT, m->account, m->order_id, seq, m));
+    if (m->authorization_seq != 0)
+        CS_TRY(cs_authorization_spend(l, m));
     if (m->subject.len == 0)
         return CS_OK;
     s = l->statement[CS_SQL_SUBJECT_PUT];
@@ -124,6 +119,8 @@ CS_RESULT cs_index_put(struct cs_ledger *l, const entry_t *e)
         cs_bind_span(s, 1, cs_proto_span(e->deposit->evidence_sha256));
         cs_bind_u64(s, 2, e->seq);
         return cs_turn_write(l, CS_SQL_DEPOSIT_PUT);
+    case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_AUTHORIZATION:
+        return cs_authorization_put(l, e);
     default:
         return CS_OK;
     }

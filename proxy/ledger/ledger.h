@@ -26,7 +26,11 @@
 #include "proxy/base/digest.h"
 #include "proxy/ledger/grant.h"
 
-enum { CS_LEDGER_ENTRY_MAX_LEN = 65535, CS_LEDGER_KEY_MAX_LEN = 512 };
+enum {
+    CS_LEDGER_ENTRY_MAX_LEN = 65535,
+    CS_LEDGER_KEY_MAX_LEN = 512,
+    CS_AUTHORIZATION_LIFE_MAX_S = 3600,
+};
 
 struct cs_ledger;
 
@@ -53,7 +57,12 @@ void cs_ledger_close(struct cs_ledger *l); /* NULL-safe; uncommitted appends are
  * indexed), a subject without account and identity digest or the digest without it, a key over
  * CS_LEDGER_KEY_MAX_LEN, a cover that names no evidence. NOT_FOUND also: an Intent or a Deposit names
  * evidence that is not in the store, a Deposit a statement id that is not bound: put them first, in the same
- * turn. A refused append changes nothing of the turn. */
+ * turn. A refused append changes nothing of the turn.
+ *
+ * An Authorization is refused with EXISTS when its client used its request id for one before, ARGUMENT
+ * when its digest is not that of its TBS or it would last longer than CS_AUTHORIZATION_LIFE_MAX_S. An
+ * Intent that names an authorization spends it: NOT_FOUND when there is none of this client, issuer and
+ * TBS that is live now, EXISTS when another request spent it. */
 CS_RESULT cs_ledger_append(struct cs_ledger *l, Countersign__Ledger__V1__Entry *entry, uint64_t *out_seq);
 
 /* cs_ledger_commit makes the turn durable and hands out one grant per Intent appended in it, in
@@ -116,8 +125,8 @@ struct cs_intent_view {
     enum cs_intent_state state;
     uint64_t seq;
     struct cs_sha256 tbs_sha256;
-    struct cs_span issuer;    /* id of the policy */
-    struct cs_span tbs;       /* with CS_INTENT_SIGNED only */
+    struct cs_span issuer; /* id of the policy */
+    struct cs_span tbs;
     struct cs_span signature; /* with CS_INTENT_SIGNED only */
 };
 CS_RESULT cs_ledger_request_get(struct cs_ledger *l, struct cs_span client, struct cs_span request_id,

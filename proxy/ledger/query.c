@@ -28,9 +28,8 @@ CS_RESULT cs_ledger_entry_get(struct cs_ledger *l, uint64_t seq, struct cs_arena
     return CS_OK;
 }
 
-/* An index row points at seq: the entry must be there and of this kind. */
-static CS_RESULT get_body(struct cs_ledger *l, uint64_t seq, int body_case, struct cs_arena *arena,
-                          const entry_t **out)
+CS_RESULT cs_entry_of_index(struct cs_ledger *l, uint64_t seq, int body_case, struct cs_arena *arena,
+                            const entry_t **out)
 {
     struct cs_span bytes;
     const entry_t *e = NULL;
@@ -83,7 +82,7 @@ CS_RESULT cs_ledger_request_get(struct cs_ledger *l, struct cs_span client, stru
         return CS_OK;
     }
     const entry_t *e = NULL;
-    CS_TRY(get_body(l, seq, COUNTERSIGN__LEDGER__V1__ENTRY__BODY_INTENT, arena, &e));
+    CS_TRY(cs_entry_of_index(l, seq, COUNTERSIGN__LEDGER__V1__ENTRY__BODY_INTENT, arena, &e));
     const Countersign__Ledger__V1__Intent *m = e->intent;
     if (!cs_span_eq(cs_proto_span(m->caller->client), client) ||
         !cs_span_eq(cs_proto_span(m->request_id), request_id))
@@ -91,18 +90,17 @@ CS_RESULT cs_ledger_request_get(struct cs_ledger *l, struct cs_span client, stru
     view.seq = seq;
     view.tbs_sha256 = cs_sha256(cs_proto_span(m->tbs));
     view.issuer = cs_proto_span(m->issuer);
+    view.tbs = cs_proto_span(m->tbs);
     if (outcome_seq == 0) {
         view.state = CS_INTENT_OPEN;
     } else {
-        CS_TRY(get_body(l, outcome_seq, COUNTERSIGN__LEDGER__V1__ENTRY__BODY_OUTCOME, arena, &e));
+        CS_TRY(cs_entry_of_index(l, outcome_seq, COUNTERSIGN__LEDGER__V1__ENTRY__BODY_OUTCOME, arena, &e));
         if (e->outcome->intent_seq != seq || (int)e->outcome->result != result)
             return CS_ERR(STORE_CORRUPT);
         bool is_signed = result == SIGNED;
         view.state = is_signed ? CS_INTENT_SIGNED : CS_INTENT_UNKNOWN;
-        if (is_signed) {
-            view.tbs = cs_proto_span(m->tbs);
+        if (is_signed)
             view.signature = cs_proto_span(e->outcome->signature);
-        }
     }
     *out = view;
     return CS_OK;
@@ -180,7 +178,7 @@ CS_RESULT cs_ledger_subject_get(struct cs_ledger *l, struct cs_span account, str
     (void)sqlite3_reset(s);
     if (use.seq != 0) {
         const entry_t *e = NULL;
-        CS_TRY(get_body(l, use.seq, COUNTERSIGN__LEDGER__V1__ENTRY__BODY_INTENT, arena, &e));
+        CS_TRY(cs_entry_of_index(l, use.seq, COUNTERSIGN__LEDGER__V1__ENTRY__BODY_INTENT, arena, &e));
         if (e->intent->subject.len == 0 || !cs_span_eq(cs_proto_span(e->intent->account), account))
             return CS_ERR(STORE_CORRUPT);
         use.subject = cs_proto_span(e->intent->subject);

@@ -11,7 +11,7 @@
 
 #include "proxy/base/result.h"
 
-enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 2 };
+enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3 };
 
 #define CS_APPEND_ONLY(table)                                                                 \
     "CREATE TRIGGER " table "_no_update BEFORE UPDATE ON " table                              \
@@ -87,6 +87,17 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 2
     " (account, seq)) STRICT, WITHOUT ROWID;"                                               \
     CS_APPEND_ONLY("intent_subject")
 
+/* Since version 3: an authorization by the digest that stands for its TBS, and by the request it came
+ * with. What spends it is a row of token. */
+#define CS_SCHEMA_AUTHORIZATION_SQL                                                                 \
+    "CREATE TABLE authorization_digest (client BLOB NOT NULL, issuer BLOB NOT NULL, digest BLOB NOT" \
+    " NULL, seq INTEGER NOT NULL, expires_unix_s INTEGER NOT NULL, PRIMARY KEY (client, issuer,"      \
+    " digest, seq, expires_unix_s)) STRICT, WITHOUT ROWID;"                                           \
+    CS_APPEND_ONLY("authorization_digest")                                                            \
+    "CREATE TABLE authorization_request (client BLOB NOT NULL, request_id BLOB NOT NULL, seq INTEGER" \
+    " NOT NULL, PRIMARY KEY (client, request_id, seq)) STRICT, WITHOUT ROWID;"                        \
+    CS_APPEND_ONLY("authorization_request")
+
 /* clang-format on */
 
 /* The statements the gate's handle keeps prepared: name, SQL. */
@@ -113,6 +124,14 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 2
     X(SUBJECT_PUT, "INSERT INTO intent_subject (account, seq) VALUES (?1, ?2)")                              \
     X(SUBJECT_GET, "SELECT s.seq, o.result FROM intent_subject s LEFT JOIN intent_outcome o"                 \
                    " ON o.intent_seq = s.seq WHERE s.account = ?1 ORDER BY s.seq DESC")                      \
+    X(AUTHORIZATION_DIGEST_PUT, "INSERT INTO authorization_digest (client, issuer, digest, seq,"             \
+                                " expires_unix_s) VALUES (?1, ?2, ?3, ?4, ?5)")                              \
+    X(AUTHORIZATION_DIGEST_GET, "SELECT seq, expires_unix_s FROM authorization_digest WHERE client = ?1"     \
+                                " AND issuer = ?2 AND digest = ?3 ORDER BY seq DESC")                        \
+    X(AUTHORIZATION_REQUEST_PUT,                                                                             \
+      "INSERT INTO authorization_request (client, request_id, seq) VALUES (?1, ?2, ?3)")                     \
+    X(AUTHORIZATION_REQUEST_GET,                                                                             \
+      "SELECT seq FROM authorization_request WHERE client = ?1 AND request_id = ?2")                         \
     X(OUTCOME_PUT, "INSERT INTO intent_outcome (intent_seq, seq, result) VALUES (?1, ?2, ?3)")               \
     X(OUTCOME_GET, "SELECT seq, result FROM intent_outcome WHERE intent_seq = ?1")                           \
     X(DEPOSIT_PUT, "INSERT INTO deposit_seq (digest, seq) VALUES (?1, ?2)")                                  \
@@ -152,7 +171,14 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 2
 #define CS_SQL_ORDER_ROWS                                                                          \
     "SELECT s.seq, o.result, o.seq, s.kind, s.pair FROM intent_order s LEFT JOIN intent_outcome o" \
     " ON o.intent_seq = s.seq WHERE s.account = ?1 AND s.order_id = ?2 AND s.seq <= ?3 ORDER BY s.seq"
-#define CS_SQL_SUBJECT_ROW      "SELECT 1 FROM intent_subject WHERE account = ?1 AND seq = ?2"
+#define CS_SQL_SUBJECT_ROW "SELECT 1 FROM intent_subject WHERE account = ?1 AND seq = ?2"
+#define CS_SQL_AUTHORIZATION_DIGEST_ROW                                                              \
+    "SELECT expires_unix_s FROM authorization_digest WHERE client = ?1 AND issuer = ?2 AND digest =" \
+    " ?3 AND seq = ?4"
+#define CS_SQL_AUTHORIZATION_REQUEST_ROWS \
+    "SELECT seq FROM authorization_request WHERE client = ?1 AND request_id = ?2 AND seq <= ?3"
+#define CS_SQL_ENTRY_AT         "SELECT body FROM entry WHERE seq = ?1"
+#define CS_SQL_TOKEN_PUT_OF     "SELECT put, bound FROM token WHERE token = ?1"
 #define CS_SQL_OUTCOME_ROW      "SELECT seq, result FROM intent_outcome WHERE intent_seq = ?1"
 #define CS_SQL_DEPOSIT_ROW      "SELECT 1 FROM deposit_seq WHERE digest = ?1 AND seq = ?2"
 #define CS_SQL_EVIDENCE_PUT_OF  "SELECT put FROM evidence WHERE digest = ?1"
@@ -160,7 +186,8 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 2
 #define CS_SQL_INDEX_COUNTS                                                               \
     "SELECT (SELECT count(*) FROM intent_request), (SELECT count(*) FROM intent_serial)," \
     " (SELECT count(*) FROM intent_order), (SELECT count(*) FROM intent_outcome),"        \
-    " (SELECT count(*) FROM deposit_seq), (SELECT count(*) FROM intent_subject)"
+    " (SELECT count(*) FROM deposit_seq), (SELECT count(*) FROM intent_subject),"         \
+    " (SELECT count(*) FROM authorization_digest), (SELECT count(*) FROM authorization_request)"
 
 /* cs_schema_create writes the schema and its numbers in one transaction. */
 CS_RESULT cs_schema_create(sqlite3 *db, struct cs_note *note);

@@ -117,6 +117,11 @@ bool cs_entry_time(struct cs_span body, int64_t *out_unix_us);
 CS_RESULT cs_entry_unpack(struct cs_span body, struct cs_arena *arena,
                           const Countersign__Ledger__V1__Entry **out);
 
+/* cs_entry_of_index gets the entry an index row points at (query.c); STORE_CORRUPT unless it is there and
+ * of this kind. */
+CS_RESULT cs_entry_of_index(struct cs_ledger *l, uint64_t seq, int body_case, struct cs_arena *arena,
+                            const Countersign__Ledger__V1__Entry **out);
+
 /* ---- index rows (index.c) ---- */
 
 /* cs_index_check asks whether the entry may be appended; writes nothing. */
@@ -124,9 +129,29 @@ CS_RESULT cs_index_check(struct cs_ledger *l, const Countersign__Ledger__V1__Ent
 /* cs_index_put writes the rows the entry implies. */
 CS_RESULT cs_index_put(struct cs_ledger *l, const Countersign__Ledger__V1__Entry *e);
 
+/* ---- authorizations (authorization.c) ---- */
+
+/* cs_authorization_check and _put are index.c's, for an Authorization entry. */
+CS_RESULT cs_authorization_check(struct cs_ledger *l, const Countersign__Ledger__V1__Entry *e);
+CS_RESULT cs_authorization_put(struct cs_ledger *l, const Countersign__Ledger__V1__Entry *e);
+/* cs_authorization_serves: the Intent may spend the Authorization it names. NOT_FOUND, EXISTS as
+ * cs_ledger_append says; CS_OK for one that names none. cs_authorization_spend then spends it. */
+CS_RESULT cs_authorization_serves(struct cs_ledger *l, const Countersign__Ledger__V1__Entry *e);
+CS_RESULT cs_authorization_spend(struct cs_ledger *l, const Countersign__Ledger__V1__Intent *m);
+
+/* What both appending and verifying ask of the two entries. */
+bool cs_authorization_is_of_its_tbs(const Countersign__Ledger__V1__Authorization *m);
+bool cs_authorization_allows(const Countersign__Ledger__V1__Entry *authorization,
+                             const Countersign__Ledger__V1__Entry *intent);
+/* The token that stands for an authorization, and what it is bound to when this request spends it. */
+struct cs_sha256 cs_authorization_token(uint64_t seq);
+struct cs_sha256 cs_authorization_bound(struct cs_span client, struct cs_span request_id);
+
 /* ---- evidence (evidence.c) ---- */
 
 CS_RESULT cs_evidence_known(struct cs_ledger *l, struct cs_span digest, bool *out);
+/* NOT_FOUND unless all are known. */
+CS_RESULT cs_evidence_all_known(struct cs_ledger *l, size_t n, const ProtobufCBinaryData *at);
 
 enum cs_put_kind { CS_PUT_EVIDENCE = 1, CS_PUT_STATEMENT, CS_PUT_DEPOSIT_KEY, CS_PUT_TOKEN };
 /* cs_puts_next is the chain after one more row: SHA-256 over chain, kind, number, and the columns

@@ -9,6 +9,7 @@
 struct cs_ledger_report {
     uint64_t n_entries;
     uint64_t n_intents, n_signed, n_unknown, n_not_signed, n_open, n_refusals, n_deposits;
+    uint64_t n_authorizations;
     struct cs_sha256 root;
     int64_t first_unix_us, last_unix_us;
     uint64_t n_heads; /* kept heads that were recomputed and compared */
@@ -20,7 +21,8 @@ typedef void (*cs_ledger_progress)(void *ctx, uint64_t done, uint64_t total);
 /*
  * cs_ledger_verify recomputes every leaf and every kept head from the entry bytes, and checks: seq
  * without gaps, time never going back, canonical bytes, each Outcome closes one earlier Intent and
- * no Intent has two, each Intent's request id, serial and order are used within their rules, index
+ * no Intent has two, each Intent's request id, serial and order are used within their rules, each
+ * authorization is of its TBS and served at most one request, index
  * rows agree with the entries, evidence envelopes digest to their names and every digest an entry
  * relies on is present, append-only triggers are in place. STORE_CORRUPT with a note that names the
  * entry and the contradiction on the first fault.

@@ -15,7 +15,11 @@
 #include "tests/fault/vfs.h"
 #include "tests/unit/ledger/fixture.h"
 
-enum { TURNS = 2, INTENTS = 2, TURN_ENTRIES = INTENTS + 2 };
+enum {
+    TURNS = 2,
+    INTENTS = 2,
+    TURN_ENTRIES = INTENTS + 4 /* deposit, refusal, authorization and the intent that spends it */
+};
 
 static bool is_refused_by_store(cs_result r)
 {
@@ -35,7 +39,7 @@ static cs_result put_all(struct cs_ledger *l, unsigned t)
 /* One turn; on the first failure the rest of it is tried all the same, and must be refused. */
 static cs_result turn(struct cs_ledger *l, unsigned t)
 {
-    uint64_t seq;
+    uint64_t seq = 0;
     cs_result first = put_all(l, t);
     for (unsigned i = 0; i < INTENTS; i++) {
         struct intent_plan plan = { .n = t * 10 + i };
@@ -44,6 +48,12 @@ static cs_result turn(struct cs_ledger *l, unsigned t)
             first = r;
     }
     cs_result r = append_deposit(l, t, &seq);
+    first = cs_ok(first) ? r : first;
+    struct authorization_plan allowed = { .n = t * 10 + INTENTS };
+    r = append_authorization(l, &allowed, &seq);
+    first = cs_ok(first) ? r : first;
+    struct intent_plan spending = { .n = t * 10 + INTENTS, .authorization_seq = seq };
+    r = append_intent(l, &spending, &seq);
     first = cs_ok(first) ? r : first;
     r = append_refusal(l, &seq);
     first = cs_ok(first) ? r : first;
@@ -61,7 +71,7 @@ static cs_result turn(struct cs_ledger *l, unsigned t)
     }
     struct cs_grant_list grants = { 0 };
     r = cs_ledger_commit(l, &grants);
-    assert_int_equal(grants.n, cs_ok(r) ? INTENTS : 0);
+    assert_int_equal(grants.n, cs_ok(r) ? INTENTS + 1 : 0);
     cs_grant_list_done(&grants);
     return r;
 }

@@ -128,6 +128,7 @@ cs_result append_intent(struct cs_ledger *l, const struct intent_plan *p, uint64
     m.kind = p->final ? COUNTERSIGN__LEDGER__V1__SIGN_KIND__SIGN_KIND_CERTIFICATE
                       : COUNTERSIGN__LEDGER__V1__SIGN_KIND__SIGN_KIND_PRECERTIFICATE;
     m.tbs = cs_proto_bytes(cs_span_of(tbs, tbs_of(p->n, p->tbs_len, tbs)));
+    m.authorization_seq = p->authorization_seq;
     m.serial = text_or(p->serial, serial, "serial", p->n);
     m.account = cs_proto_bytes(cs_span_str("acme"));
     m.order_id = text_or(p->order_id, order, "order", p->n);
@@ -199,6 +200,37 @@ cs_result append_deposit(struct cs_ledger *l, unsigned n, uint64_t *out_seq)
     m.statement_id = cs_proto_bytes(statement_of(n, text));
     e.body_case = COUNTERSIGN__LEDGER__V1__ENTRY__BODY_DEPOSIT;
     e.deposit = &m;
+    return cs_ledger_append(l, &e, out_seq);
+}
+
+cs_result append_authorization(struct cs_ledger *l, const struct authorization_plan *p, uint64_t *out_seq)
+{
+    static uint8_t tbs[65536];
+    char request[32];
+    uint8_t digest[CS_DIGEST_MAX_LEN];
+    Countersign__Ledger__V1__Entry e = COUNTERSIGN__LEDGER__V1__ENTRY__INIT;
+    Countersign__Ledger__V1__Authorization m = COUNTERSIGN__LEDGER__V1__AUTHORIZATION__INIT;
+    Countersign__Ledger__V1__Caller caller = COUNTERSIGN__LEDGER__V1__CALLER__INIT;
+    struct cs_sha256 evidence = evidence_of(p->n);
+    ProtobufCBinaryData evidences[] = { cs_proto_bytes(cs_sha256_span(&evidence)) };
+    enum cs_hash hash = p->hash != 0 ? (enum cs_hash)p->hash : CS_HASH_SHA256;
+    caller.client = cs_proto_bytes(p->caller != NULL ? cs_span_str(p->caller) : client());
+    m.caller = &caller;
+    m.request_id = text_or(p->request_id, request, "authorize", p->n);
+    m.for_client = cs_proto_bytes(p->for_client != NULL ? cs_span_str(p->for_client) : client());
+    m.issuer = cs_proto_bytes(cs_span_str("R1"));
+    m.tbs = cs_proto_bytes(cs_span_of(tbs, tbs_of(p->n, 0, tbs)));
+    cs_hash(hash, cs_proto_span(m.tbs), digest);
+    digest[0] ^= p->foreign_digest;
+    m.digest = cs_proto_bytes(cs_span_of(digest, cs_hash_len(hash)));
+    m.account = cs_proto_bytes(cs_span_str("acme"));
+    m.expires_at_unix_s = house_clock_us / 1000000 + (p->valid_for_s != 0 ? p->valid_for_s : 300);
+    if (p->evidence) {
+        m.n_evidence_sha256s = 1;
+        m.evidence_sha256s = evidences;
+    }
+    e.body_case = COUNTERSIGN__LEDGER__V1__ENTRY__BODY_AUTHORIZATION;
+    e.authorization = &m;
     return cs_ledger_append(l, &e, out_seq);
 }
 

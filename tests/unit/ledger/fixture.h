@@ -41,6 +41,7 @@ struct intent_plan {
     } subject;
     bool evidence; /* relies on evidence_of(n), which must be in the store */
     size_t tbs_len;
+    uint64_t authorization_seq;
 };
 cs_result append_intent(struct cs_ledger *l, const struct intent_plan *plan, uint64_t *out_seq);
 cs_result append_outcome(struct cs_ledger *l, uint64_t intent_seq,
@@ -49,6 +50,18 @@ cs_result append_outcome(struct cs_ledger *l, uint64_t intent_seq,
 cs_result append_refusal(struct cs_ledger *l, uint64_t *out_seq);
 cs_result append_deposit(struct cs_ledger *l, unsigned n,
                          uint64_t *out_seq); /* of evidence_of(n), statement_of(n) */
+/* Of tbs_of(n), for client(), at issuer R1; every part by default derives from n. */
+struct authorization_plan {
+    unsigned n;
+    const char *request_id; /* NULL = from n */
+    const char *caller;     /* NULL = client() */
+    const char *for_client; /* NULL = client() */
+    unsigned hash;          /* enum cs_hash; 0 = SHA-256 */
+    bool foreign_digest;
+    bool evidence;       /* relies on evidence_of(n), which must be in the store */
+    int64_t valid_for_s; /* 0 = 300 */
+};
+cs_result append_authorization(struct cs_ledger *l, const struct authorization_plan *plan, uint64_t *out_seq);
 cs_result append_start(struct cs_ledger *l, uint64_t *out_seq);
 
 struct cs_span client(void);

@@ -147,11 +147,11 @@ static void files_that_are_no_ledger_of_this_version(void **state)
     static const struct {
         const char *row, *spoil, *mend;
     } rows[] = {
-        { "older schema", "PRAGMA user_version = 1", "PRAGMA user_version = 2" },
-        { "newer schema", "PRAGMA user_version = 3", "PRAGMA user_version = 2" },
+        { "older schema", "PRAGMA user_version = 2", "PRAGMA user_version = 3" },
+        { "newer schema", "PRAGMA user_version = 4", "PRAGMA user_version = 3" },
         { "other program", "PRAGMA application_id = 1", "PRAGMA application_id = 1129532487" },
         { "unmarked", "PRAGMA application_id = 0; PRAGMA user_version = 0",
-          "PRAGMA application_id = 1129532487; PRAGMA user_version = 2" },
+          "PRAGMA application_id = 1129532487; PRAGMA user_version = 3" },
         { "one table more", "CREATE TABLE more (a)", "DROP TABLE more" },
         { "statistics", "ANALYZE", "DROP TABLE sqlite_stat1; DROP TABLE IF EXISTS sqlite_stat4" },
         { "a view", "CREATE VIEW entries AS SELECT * FROM entry", "DROP VIEW entries" },

@@ -28,6 +28,9 @@ static void fill(struct house *h)
     commit(h->l);
     put_evidence(h->l, 3);
     commit(h->l);
+    assert_ok(append_authorization(h->l, &(struct authorization_plan){ .n = 3, .evidence = true }, &a));
+    assert_ok(append_intent(h->l, &(struct intent_plan){ .n = 3, .authorization_seq = a }, &seq));
+    commit(h->l);
     house_close(h);
 }
 
@@ -46,14 +49,15 @@ static void the_untouched_ledger_verifies(void **state)
     fill(h);
     if (!cs_ok(cs_ledger_verify(h->path, NULL, NULL, &report, &note)))
         fail_msg("%s", note.text);
-    assert_int_equal(report.n_entries, 8);
-    assert_int_equal(report.n_intents, 3);
+    assert_int_equal(report.n_entries, 10);
+    assert_int_equal(report.n_intents, 4);
+    assert_int_equal(report.n_authorizations, 1);
     assert_int_equal(report.n_signed, 1);
     assert_int_equal(report.n_not_signed, 1);
-    assert_int_equal(report.n_open, 1);
+    assert_int_equal(report.n_open, 2);
     assert_int_equal(report.n_refusals, 1);
     assert_int_equal(report.n_deposits, 1);
-    assert_int_equal(report.n_heads, 5);
+    assert_int_equal(report.n_heads, 6);
     assert_true(report.first_unix_us < report.last_unix_us);
 }
 
@@ -67,6 +71,8 @@ static const struct {
     { "intent_serial", "seq", { "issuer", "serial", "seq", "kind", "pair" } },
     { "intent_order", "seq", { "account", "order_id", "seq", "kind", "pair" } },
     { "intent_subject", "seq", { "account", "seq" } },
+    { "authorization_digest", "seq", { "client", "issuer", "digest", "seq", "expires_unix_s" } },
+    { "authorization_request", "seq", { "client", "request_id", "seq" } },
     { "intent_outcome", "intent_seq", { "intent_seq", "seq", "result" } },
     { "deposit_seq", "seq", { "digest", "seq" } },
     { "evidence", "put", { "put", "digest", "envelope" } },
@@ -225,12 +231,12 @@ static void rows_removed_moved_and_added(void **state)
           "UPDATE statement SET put = 100 WHERE put = 2; UPDATE statement SET put = 2 WHERE put = 6;"
           "UPDATE statement SET put = 6 WHERE put = 100" },
         /* added */
-        { "INSERT INTO entry SELECT 9, body FROM entry WHERE seq = 8", "DELETE FROM entry WHERE seq = 9" },
-        { "INSERT INTO entry VALUES (9, x'0809100152020800')", "DELETE FROM entry WHERE seq = 9" },
+        { "INSERT INTO entry SELECT 11, body FROM entry WHERE seq = 10", "DELETE FROM entry WHERE seq = 11" },
+        { "INSERT INTO entry VALUES (11, x'080b100152020800')", "DELETE FROM entry WHERE seq = 11" },
         { "INSERT INTO entry SELECT 0, body FROM entry WHERE seq = 1", "DELETE FROM entry WHERE seq = 0" },
-        { "INSERT INTO head SELECT 6, size, last_unix_us, n_open, n_puts, puts, root, x'' FROM head WHERE n "
-          "= 5",
-          "DELETE FROM head WHERE n = 6" },
+        { "INSERT INTO head SELECT 7, size, last_unix_us, n_open, n_puts, puts, root, x'' FROM head WHERE n "
+          "= 6",
+          "DELETE FROM head WHERE n = 7" },
         { "INSERT INTO head SELECT 0, size, last_unix_us, n_open, n_puts, puts, root, peaks FROM head WHERE "
           "n = 1",
           "DELETE FROM head WHERE n = 0" },
@@ -246,13 +252,17 @@ static void rows_removed_moved_and_added(void **state)
           "DELETE FROM intent_order WHERE account = x'01'" },
         { "INSERT INTO intent_subject VALUES (x'01', 3)",
           "DELETE FROM intent_subject WHERE account = x'01'" },
+        { "INSERT INTO authorization_digest VALUES (x'01', x'02', x'03', 9, 1)",
+          "DELETE FROM authorization_digest WHERE client = x'01'" },
+        { "INSERT INTO authorization_request VALUES (x'01', x'02', 9)",
+          "DELETE FROM authorization_request WHERE client = x'01'" },
         { "INSERT INTO intent_outcome VALUES (8, 9, 1)", "DELETE FROM intent_outcome WHERE intent_seq = 8" },
         { "INSERT INTO intent_outcome VALUES (1, 1, 1)", "DELETE FROM intent_outcome WHERE intent_seq = 1" },
         { "INSERT INTO deposit_seq VALUES (x'00', 2)", "DELETE FROM deposit_seq WHERE digest = x'00'" },
-        { "INSERT INTO evidence VALUES (13, x'00', x'00')", "DELETE FROM evidence WHERE put = 13" },
-        { "INSERT INTO statement VALUES (13, x'00', x'00')", "DELETE FROM statement WHERE put = 13" },
-        { "INSERT INTO deposit_key VALUES (13, x'00', x'00', 1)", "DELETE FROM deposit_key WHERE put = 13" },
-        { "INSERT INTO token VALUES (13, x'00', x'00')", "DELETE FROM token WHERE put = 13" },
+        { "INSERT INTO evidence VALUES (14, x'00', x'00')", "DELETE FROM evidence WHERE put = 14" },
+        { "INSERT INTO statement VALUES (14, x'00', x'00')", "DELETE FROM statement WHERE put = 14" },
+        { "INSERT INTO deposit_key VALUES (14, x'00', x'00', 1)", "DELETE FROM deposit_key WHERE put = 14" },
+        { "INSERT INTO token VALUES (14, x'00', x'00')", "DELETE FROM token WHERE put = 14" },
         { "INSERT INTO deposit_key VALUES (0, x'00', x'00', 1)", "DELETE FROM deposit_key WHERE put = 0" },
         /* guards */
         { "DROP TRIGGER entry_no_update",
