@@ -82,6 +82,7 @@ int cs_cmd_tbs_show(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_tbs_from_csr(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_sign(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_evaluate(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_authorize(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_deposit(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_health(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_ledger_verify(struct cs_cli *cli, const struct cs_args *args);
@@ -97,6 +98,7 @@ extern const struct cs_option cs_options_keygen[], cs_options_attest_domain[], c
     cs_options_attest_approval[], cs_options_attest_cosign[], cs_options_attest_show[], cs_options_tbs_show[],
     cs_options_tbs_from_csr[], cs_options_sign[], cs_options_evaluate[], cs_options_deposit[],
     cs_options_health[], cs_options_ledger_verify[], cs_options_ledger_show[], cs_options_policy_check[],
-    cs_options_attest_from_open_mpic[], cs_options_lint_request[], cs_options_rules[], cs_options_explain[];
+    cs_options_attest_from_open_mpic[], cs_options_lint_request[], cs_options_rules[], cs_options_explain[],
+    cs_options_authorize[];
 
 #endif

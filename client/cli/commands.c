@@ -23,6 +23,7 @@ const struct cs_command cs_commands[] = {
     ROW("tbs from-csr", "build the TBSCertificate of a subscriber certificate", NULL, 0, 0, tbs_from_csr),
     ROW("sign", "have a TBSCertificate judged and signed", NULL, 0, 0, sign),
     ROW("evaluate", "have a TBSCertificate judged, nothing signed", NULL, 0, 0, evaluate),
+    ROW("authorize", "have a TBSCertificate judged, to be signed by its digest", NULL, 0, 0, authorize),
     ROW("deposit", "deposit evidence before a request", NULL, 0, 0, deposit),
     ROW("health", "ask the proxy whether it serves", NULL, 0, 0, health),
     ROW("ledger verify", "prove a ledger file consistent", "FILE", 1, 1, ledger_verify),

@@ -26,10 +26,10 @@ static json_t *report_of(const struct cs_ledger_report *r)
     const struct {
         const char *name;
         uint64_t n;
-    } counts[] = { { "intents", r->n_intents },  { "signed", r->n_signed },
-                   { "unknown", r->n_unknown },  { "not_signed", r->n_not_signed },
-                   { "open", r->n_open },        { "refusals", r->n_refusals },
-                   { "deposits", r->n_deposits } };
+    } counts[] = { { "intents", r->n_intents },   { "signed", r->n_signed },
+                   { "unknown", r->n_unknown },   { "not_signed", r->n_not_signed },
+                   { "open", r->n_open },         { "refusals", r->n_refusals },
+                   { "deposits", r->n_deposits }, { "authorizations", r->n_authorizations } };
     for (size_t i = 0; out != NULL && i < sizeof counts / sizeof *counts; i++)
         json_object_set_new(out, counts[i].name, json_integer((json_int_t)counts[i].n));
     if (out != NULL && r->n_entries != 0) {
@@ -123,8 +123,12 @@ static size_t octets_of_base64(const char *text, size_t len)
 static void print_pair(struct cs_cli *cli, const char *name, const json_t *v)
 {
     size_t len = json_string_length(v), name_len = strlen(name);
-    bool is_digest = name_len >= 6 && strcmp(name + name_len - 6, "sha256") == 0;
-    if (json_is_object(v)) {
+    bool is_digest =
+        (name_len >= 6 && strcmp(name + name_len - 6, "sha256") == 0) || strcmp(name, "digest") == 0;
+    const json_t *hex = json_object_get(v, "hex"); /* octets that are no text */
+    if (hex != NULL && json_object_size(v) == 1) {
+        print_pair(cli, name, hex);
+    } else if (json_is_object(v)) {
         print_members(cli, v);
     } else if (json_is_array(v)) {
         print_items(cli, name, v);

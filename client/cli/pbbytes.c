@@ -16,13 +16,21 @@ enum cs_bytes_form cs_bytes_form_of(const ProtobufCFieldDescriptor *f)
         const char *name;
         enum cs_bytes_form form;
     } rows[] = {
-        { "statement_id", CS_BYTES_HEX },       { "statement_ids", CS_BYTES_HEX },
-        { "request_id", CS_BYTES_HEX },         { "serial", CS_BYTES_HEX },
-        { "serial_numbers", CS_BYTES_HEX },     { "certificate", CS_BYTES_BASE64 },
-        { "tbs_certificate", CS_BYTES_BASE64 }, { "tbs", CS_BYTES_BASE64 },
-        { "signature", CS_BYTES_BASE64 },       { "sig", CS_BYTES_BASE64 },
-        { "payload", CS_BYTES_BASE64 },         { "ip_address", CS_BYTES_IP },
-        { "ip_addresses", CS_BYTES_IP },        { "oid", CS_BYTES_OID },
+        { "statement_id", CS_BYTES_HEX },
+        { "statement_ids", CS_BYTES_HEX },
+        { "request_id", CS_BYTES_HEX },
+        { "serial", CS_BYTES_HEX },
+        { "serial_numbers", CS_BYTES_HEX },
+        { "certificate", CS_BYTES_BASE64 },
+        { "tbs_certificate", CS_BYTES_BASE64 },
+        { "tbs", CS_BYTES_BASE64 },
+        { "signature", CS_BYTES_BASE64 },
+        { "sig", CS_BYTES_BASE64 },
+        { "payload", CS_BYTES_BASE64 },
+        { "ip_address", CS_BYTES_IP },
+        { "ip_addresses", CS_BYTES_IP },
+        { "oid", CS_BYTES_OID },
+        { "digest", CS_BYTES_HEX },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (strcmp(rows[i].name, f->name) == 0)

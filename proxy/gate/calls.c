@@ -14,6 +14,9 @@ static const struct {
     [CS_METHOD_EVALUATE_CERTIFICATE] = { "EvaluateCertificate", cs_rpc_evaluate },
     [CS_METHOD_DEPOSIT_EVIDENCE] = { "DepositEvidence", cs_rpc_deposit },
     [CS_METHOD_HEALTH_CHECK] = { "Check", cs_rpc_health },
+    [CS_METHOD_AUTHORIZE_TBS] = { "AuthorizeTbs", cs_rpc_authorize },
+    [CS_METHOD_SIGN_AUTHORIZED] = { "SignAuthorized", cs_rpc_sign_authorized },
+    [CS_METHOD_LIST_ISSUERS] = { "ListIssuers", cs_rpc_list_issuers },
 };
 
 /* A stranger, or a client that asks for what it may not: recorded like every refusal. */

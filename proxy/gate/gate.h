@@ -150,6 +150,9 @@ enum {
 CS_RESULT cs_rpc_sign(struct cs_gate *g, struct cs_call *call);
 CS_RESULT cs_rpc_evaluate(struct cs_gate *g, struct cs_call *call);
 CS_RESULT cs_rpc_deposit(struct cs_gate *g, struct cs_call *call);
+CS_RESULT cs_rpc_authorize(struct cs_gate *g, struct cs_call *call);
+CS_RESULT cs_rpc_sign_authorized(struct cs_gate *g, struct cs_call *call);
+CS_RESULT cs_rpc_list_issuers(struct cs_gate *g, struct cs_call *call);
 CS_RESULT cs_rpc_health(struct cs_gate *g, struct cs_call *call);
 
 /* cs_front_table fills the dispatch table of the front's channel (calls.c). */

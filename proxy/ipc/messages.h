@@ -59,7 +59,10 @@ enum cs_method_shape { CS_UNARY = 1, CS_STREAMING };
     X(SIGN_CERTIFICATE, "countersign.v1.SigningService", "SignCertificate", CS_UNARY)         \
     X(EVALUATE_CERTIFICATE, "countersign.v1.SigningService", "EvaluateCertificate", CS_UNARY) \
     X(DEPOSIT_EVIDENCE, "countersign.v1.EvidenceService", "DepositEvidence", CS_UNARY)        \
-    X(HEALTH_CHECK, "grpc.health.v1.Health", "Check", CS_UNARY)
+    X(HEALTH_CHECK, "grpc.health.v1.Health", "Check", CS_UNARY)                               \
+    X(AUTHORIZE_TBS, "countersign.v1.SigningService", "AuthorizeTbs", CS_UNARY)               \
+    X(SIGN_AUTHORIZED, "countersign.v1.SigningService", "SignAuthorized", CS_UNARY)           \
+    X(LIST_ISSUERS, "countersign.v1.SigningService", "ListIssuers", CS_UNARY)
 
 enum cs_method {
     CS_METHOD_NONE = 0,

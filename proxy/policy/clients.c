@@ -53,15 +53,51 @@ static CS_RESULT read_issuers(const struct cs_policy *p, const struct cs_yaml_no
     return CS_OK;
 }
 
+static CS_RESULT read_authorizes_for(const struct cs_yaml_node *n, struct cs_client *out,
+                                     struct cs_note *note)
+{
+    CS_TRY(cs_yaml_sequence(n, 1, sizeof out->authorizes_for / sizeof out->authorizes_for[0], note));
+    for (const struct cs_yaml_node *c = n->first; c != NULL; c = c->next) {
+        struct cs_span name;
+        CS_TRY(cs_yaml_id(c, CS_POLICY_ID_MAX_LEN, &name, note));
+        for (uint32_t i = 0; i < out->n_authorizes_for; i++)
+            if (cs_span_eq(out->authorizes_for[i], name))
+                return cs_yaml_fail(c, note, "'%.*s' stands there twice", (int)name.len,
+                                    (const char *)name.at);
+        out->authorizes_for[out->n_authorizes_for++] = name;
+    }
+    if ((out->rpcs >> CS_METHOD_AUTHORIZE_TBS & 1) == 0)
+        return cs_yaml_fail(n, note, "means nothing without the RPC AuthorizeTbs");
+    return CS_OK;
+}
+
+/* Clients may stand in any order, so this comes last. */
+static CS_RESULT authorized_clients_exist(const struct cs_policy *p, const struct cs_yaml_node *n,
+                                          struct cs_note *note)
+{
+    for (uint32_t i = 0; i < p->n_clients; i++)
+        for (uint32_t k = 0; k < p->client[i].n_authorizes_for; k++) {
+            struct cs_span name = p->client[i].authorizes_for[k];
+            uint32_t at = 0;
+            while (at < p->n_clients && !cs_span_eq(p->client[at].name, name))
+                at++;
+            if (at == p->n_clients)
+                return cs_yaml_fail(n, note, "authorizes_for of clients[%u]: '%.*s' is the name of no client",
+                                    i, (int)name.len, (const char *)name.at);
+        }
+    return CS_OK;
+}
+
 static CS_RESULT read_client(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note)
 {
-    enum { NAME, API_VERSION, UID, RPCS, ISSUERS, N };
+    enum { NAME, API_VERSION, UID, RPCS, ISSUERS, AUTHORIZES_FOR, N };
     struct cs_yaml_field f[N] = {
         [NAME] = { .key = "name", .required = true },
         [API_VERSION] = { .key = "api_version", .required = true },
         [UID] = { .key = "uid", .required = true },
         [RPCS] = { .key = "rpcs", .required = true },
         [ISSUERS] = { .key = "issuers" },
+        [AUTHORIZES_FOR] = { .key = "authorizes_for" },
     };
     CS_TRY(cs_yaml_fields(n, f, N, note));
     struct cs_client *out = &p->client[p->n_clients];
@@ -72,10 +108,15 @@ static CS_RESULT read_client(struct cs_policy *p, const struct cs_yaml_node *n, 
     out->uid = (uint32_t)uid;
     CS_TRY(read_rpcs(f[RPCS].value, &out->rpcs, note));
     bool certificates = (out->rpcs >> CS_METHOD_SIGN_CERTIFICATE & 1) != 0 ||
-                        (out->rpcs >> CS_METHOD_EVALUATE_CERTIFICATE & 1) != 0;
+                        (out->rpcs >> CS_METHOD_EVALUATE_CERTIFICATE & 1) != 0 ||
+                        (out->rpcs >> CS_METHOD_AUTHORIZE_TBS & 1) != 0 ||
+                        (out->rpcs >> CS_METHOD_SIGN_AUTHORIZED & 1) != 0;
     if (certificates && f[ISSUERS].value == NULL)
         return cs_yaml_fail(n, note,
-                            "the key 'issuers' is missing; SignCertificate and EvaluateCertificate need it");
+                            "the key 'issuers' is missing; SignCertificate, EvaluateCertificate, "
+                            "AuthorizeTbs and SignAuthorized need it");
+    if (f[AUTHORIZES_FOR].value != NULL)
+        CS_TRY(read_authorizes_for(f[AUTHORIZES_FOR].value, out, note));
     if (f[ISSUERS].value != NULL)
         CS_TRY(read_issuers(p, f[ISSUERS].value, &out->issuers, note));
     for (uint32_t i = 0; i < p->n_clients; i++) {
@@ -95,5 +136,5 @@ CS_RESULT cs_policy_read_clients(struct cs_policy *p, const struct cs_yaml_node 
     CS_TRY(cs_yaml_sequence(n, 1, CS_POLICY_CLIENTS_MAX, note));
     for (const struct cs_yaml_node *c = n->first; c != NULL; c = c->next)
         CS_TRY(read_client(p, c, note));
-    return CS_OK;
+    return authorized_clients_exist(p, n, note);
 }

@@ -222,3 +222,24 @@ enum cs_algorithm cs_algorithm_of_der(struct cs_span identifier)
             return (enum cs_algorithm)a;
     return CS_ALG_NONE;
 }
+
+enum cs_hash cs_algorithm_hash(enum cs_algorithm a)
+{
+    switch (a) {
+    case CS_ALG_RSA_SHA384:
+    case CS_ALG_RSA_PSS_SHA384:
+    case CS_ALG_ECDSA_SHA384:
+        return CS_HASH_SHA384;
+    case CS_ALG_RSA_SHA512:
+    case CS_ALG_RSA_PSS_SHA512:
+    case CS_ALG_ECDSA_SHA512:
+        return CS_HASH_SHA512;
+    case CS_ALG_NONE:
+    case CS_ALG_RSA_SHA256:
+    case CS_ALG_RSA_PSS_SHA256:
+    case CS_ALG_ECDSA_SHA256:
+    case CS_ALG_COUNT:
+    default:
+        return CS_HASH_SHA256;
+    }
+}

@@ -6,7 +6,7 @@
 
 #include "countersign/v1/common.pb-c.h"
 
-#include "proxy/base/bytes.h"
+#include "proxy/base/digest.h"
 
 /* Signature algorithms an issuer may use. X(id, name, AlgorithmIdentifier hex of BR 7.1.3.2) */
 #define CS_ALGORITHMS(X)                                                                                     \
@@ -39,6 +39,8 @@ struct cs_span cs_algorithm_der(enum cs_algorithm a);
 /* CS_ALG_NONE when the bytes are none of the table's. */
 enum cs_algorithm cs_algorithm_of_der(struct cs_span der);
 const char *cs_algorithm_name(enum cs_algorithm a);
+/* The hash the signature is made over; SHA-256 for CS_ALG_NONE. */
+enum cs_hash cs_algorithm_hash(enum cs_algorithm a);
 
 enum cs_attester_algorithm { CS_ATTESTER_NONE = 0, CS_ATTESTER_ED25519, CS_ATTESTER_ECDSA_P256_SHA256 };
 

@@ -108,6 +108,8 @@ struct cs_client {
     uint32_t uid;     /* Unix socket: SO_PEERCRED; unique over all clients */
     uint32_t rpcs;    /* bits 1 << enum cs_method */
     uint64_t issuers; /* bit i: may use issuer[i] */
+    uint32_t n_authorizes_for;
+    struct cs_span authorizes_for[16]; /* other clients it may authorise a TBS for; each exists */
 };
 
 /* Limits only tighten; 0 = the baseline's own. */

@@ -115,10 +115,12 @@ def policy_text(house):
             out.append(f"    person: {a.person}\n")
         out.append("    not_before: 2026-01-01T00:00:00Z\n    not_after: 2036-01-01T00:00:00Z\n")
     out.append("clients:\n")
-    for name, version, uid, rpcs in house.clients:
+    for name, version, uid, rpcs, *authorizes_for in house.clients:
         out.append(f"  - name: {name}\n    api_version: \"{version}\"\n    uid: {uid}\n"
                    f"    rpcs: [{', '.join(rpcs)}]\n"
                    f"    issuers: [{', '.join(i.id for i in house.issuers)}]\n")
+        if authorizes_for:
+            out.append(f"    authorizes_for: [{', '.join(authorizes_for)}]\n")
     out.append(house.lists)
     out.append("lint:\n  linters:\n    - name: zlint\n      versions:\n        - version: 3.6.8\n")
     out.append("agencies:\n")
@@ -152,7 +154,8 @@ class House:
     ISSUERS = (("ec", "ec-p256", ["ecdsa-sha256"], "01"), ("rsa", "rsa-2048", ["rsa-sha256"], "02"))
     METHODS = ("dcv_dns_change", "dcv_acme_http_01", "dcv_acme_tls_alpn_01", "dcv_constructed_email",
                "ipcv_acme_http_01", "ipcv_acme_tls_alpn_01")
-    ALL_RPCS = ("SignCertificate", "EvaluateCertificate", "DepositEvidence", "Check")
+    ALL_RPCS = ("SignCertificate", "EvaluateCertificate", "DepositEvidence", "Check", "AuthorizeTbs", "SignAuthorized",
+                "ListIssuers")
 
     AGENCIES = ({"country": "DE", "state": "Berlin", "locality": "Charlottenburg", "number_format": "HRB #+"},
                 {"country": "DE"}, {"country": "US", "state": "Delaware"})
@@ -445,6 +448,27 @@ class House:
         return self.call("/countersign.v1.SigningService/EvaluateCertificate", request,
                          signing_service_pb2.EvaluateCertificateResponse)
 
+    def authorize(self, tbs, evidence, issuer="ec", request_id=None, order_id=b"", for_client=b"", valid_for_s=0):
+        request = signing_service_pb2.AuthorizeTbsRequest(
+            request_id=request_id or secrets.token_bytes(16), issuer=issuer.encode(), tbs_certificate=tbs,
+            evidence=evidence, order_id=order_id, for_client=for_client, valid_for_s=valid_for_s)
+        return self.call("/countersign.v1.SigningService/AuthorizeTbs", request,
+                         signing_service_pb2.AuthorizeTbsResponse)
+
+    def sign_authorized(self, tbs, issuer="ec", request_id=None, digest=None, algorithm=None):
+        """What a library that hashes by itself asks for: tbs only says what digest and algorithm are unless given."""
+        own = tbs_fields(tbs)[2]
+        request = signing_service_pb2.SignAuthorizedRequest(
+            request_id=request_id or secrets.token_bytes(16), issuer=issuer.encode(),
+            digest=digest_of(tbs) if digest is None else digest,
+            signature_algorithm=own if algorithm is None else algorithm)
+        return self.call("/countersign.v1.SigningService/SignAuthorized", request,
+                         signing_service_pb2.SignAuthorizedResponse)
+
+    def list_issuers(self):
+        return self.call("/countersign.v1.SigningService/ListIssuers", signing_service_pb2.ListIssuersRequest(),
+                         signing_service_pb2.ListIssuersResponse).issuers
+
     def deposit(self, evidence):
         request = evidence_service_pb2.DepositEvidenceRequest(evidence=evidence)
         return self.call("/countersign.v1.EvidenceService/DepositEvidence", request,
@@ -536,6 +560,16 @@ def tbs_fields(tbs):
         _, _, rest = _der(rest)
         out.append(before[:len(before) - len(rest)])
     return out
+
+
+def digest_of(tbs):
+    """By the hash of the TBS's own signature algorithm: the one that its last arc, or its PSS parameters, name."""
+    algorithm = tbs_fields(tbs)[2]
+    for name, marks in {"sha256": ("0d01010b", "ce3d040302", "0304020105"), "sha384": ("0d01010c", "ce3d040303", "0304020205"),
+                        "sha512": ("0d01010d", "ce3d040304", "0304020305")}.items():
+        if any(bytes.fromhex(mark) in algorithm for mark in marks):
+            return hashlib.new(name, tbs).digest()
+    raise ValueError(algorithm.hex())
 
 
 def spki_of(tbs):

@@ -19,6 +19,8 @@
       "send the fields as the interface describes them")                                                     \
     X(N04, "the request id is new, or repeats the same issuer and TBS", "countersign.v1",                    \
       "use a new request id for a new TBS")                                                                  \
+    X(N05, "the digest stands for a TBS that was authorised for this client", "countersign.v1",              \
+      "have the TBS authorised with its evidence, and ask once, in time, with its algorithm")                \
     X(E01, "evidence is a well-formed, canonical statement", "DSSE 1.0.2",                                   \
       "have the attester sign a new statement with a current tool")                                          \
     X(E02, "every signature on the evidence verifies with a key of the policy", "DSSE 1.0.2",                \

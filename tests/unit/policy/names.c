@@ -118,6 +118,11 @@ static void algorithms(void **state)
         assert_int_equal(cs_algorithm_of_der(cs_span_of(der.at, der.len - 1)), CS_ALG_NONE);
         assert_int_equal(cs_algorithm_of_name(cs_span_str(cs_algorithm_name((enum cs_algorithm)a))), a);
     }
+    for (unsigned a = 1; a < CS_ALG_COUNT; a++) { /* the name ends in the hash's bits */
+        const char *name = cs_algorithm_name((enum cs_algorithm)a);
+        assert_int_equal(8 * cs_hash_len(cs_algorithm_hash((enum cs_algorithm)a)),
+                         atoi(name + strlen(name) - 3));
+    }
     assert_int_equal(cs_algorithm_der(CS_ALG_NONE).len, 0);
     assert_int_equal(cs_algorithm_der(CS_ALG_COUNT).len, 0);
     assert_int_equal(cs_algorithm_of_der((struct cs_span){ 0 }), CS_ALG_NONE);

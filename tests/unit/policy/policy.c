@@ -528,6 +528,12 @@ static const struct fault faults[] = {
         "clients[0].rpcs[1]: 'Check' stands there twice"),
     ONE("[SignCertificate, Check]", "[]", "rpcs: []", "clients[0].rpcs: 0 elements"),
     ONE("    issuers: [rsa, ec]\n", "", "name: ra-v1", "clients[0]: the key 'issuers' is missing"),
+    ONE("[SignCertificate, Check]", "[AuthorizeTbs]\n    authorizes_for: [nobody]", "  - name: ra-v1",
+        "clients: authorizes_for of clients[0]: 'nobody' is the name of no client"),
+    ONE("[SignCertificate, Check]", "[AuthorizeTbs]\n    authorizes_for: [a, a]", "authorizes_for",
+        "clients[0].authorizes_for[1]: 'a' stands there twice"),
+    ONE("[SignCertificate, Check]", "[Check]\n    authorizes_for: [ra-v1]", "authorizes_for",
+        "clients[0].authorizes_for: means nothing without the RPC AuthorizeTbs"),
     ONE("[rsa, ec]", "[rsa, ed]", "[rsa, ed]", "clients[0].issuers[1]: 'ed' is the id of no issuer"),
     ONE("[rsa, ec]", "[rsa, rsa]", "[rsa, rsa]", "clients[0].issuers[1]: 'rsa' stands there twice"),
 
