@@ -40,7 +40,10 @@ CS_RESULT cs_deposit_keys_of(const Countersign__V1__Statement *s,
         break;
     }
     case COUNTERSIGN__V1__STATEMENT__BODY_CAA_CHECK:
-        CS_TRY(cs_deposit_key(CS_DEPOSIT_CAA, account, cs_proto_span(s->caa_check->domain), &out[n++]));
+        CS_TRY(cs_deposit_key(s->caa_check->result == COUNTERSIGN__V1__CAA_RESULT__CAA_RESULT_FORBIDDEN
+                                  ? CS_DEPOSIT_CAA_FORBIDS
+                                  : CS_DEPOSIT_CAA,
+                              account, cs_proto_span(s->caa_check->domain), &out[n++]));
         break;
     case COUNTERSIGN__V1__STATEMENT__BODY_ORGANIZATION_IDENTITY:
         CS_TRY(cs_deposit_key(CS_DEPOSIT_ORGANIZATION, account, none, &out[n++]));

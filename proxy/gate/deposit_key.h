@@ -13,7 +13,8 @@ enum cs_deposit_tag {
     CS_DEPOSIT_ORDER_OF_ID = 'I',  /* value: order id; no account */
     CS_DEPOSIT_DOMAIN = 'D',       /* value: ADN, or the name applied for */
     CS_DEPOSIT_IP = 'P',           /* value: 4 or 16 octets */
-    CS_DEPOSIT_CAA = 'C',          /* value: domain */
+    CS_DEPOSIT_CAA = 'C',          /* value: domain; checks that forbid stand under the next */
+    CS_DEPOSIT_CAA_FORBIDS = 'F',  /* value: domain */
     CS_DEPOSIT_ORGANIZATION = 'G', /* value: empty */
     CS_DEPOSIT_APPROVAL = 'A',     /* value: order id */
     CS_DEPOSIT_OBJECTION =

@@ -9,7 +9,10 @@ enum {
     DEPOSITS_PER_KEY = 32,
     OBJECTIONS_PER_ORDER = 4 /* one suffices */,
     CAA_CHECKS_PER_NAME = 8,
+    FORBIDS_PER_NAME = 256, /* looked at; of each question the newest is kept */
     OBJECTIONS_ROOM = OBJECTIONS_PER_ORDER * CS_FACTS_ORDERS_MAX,
+    FORBIDS_ROOM = 128,
+    EVIDENCE_ROOM = CS_FACTS_EVIDENCE_MAX + OBJECTIONS_ROOM + FORBIDS_ROOM,
 };
 
 struct gathering {
@@ -109,14 +112,27 @@ static bool replaces_or_is_replaced(struct cs_facts *f, uint32_t first)
     return false;
 }
 
+/* A check that forbids takes away what older ones permit, so none may go unseen. */
+static void say_forbids_do_not_fit(struct gathering *w, struct cs_span name)
+{
+    struct cs_arena *arena = w->call->arena;
+    cs_verdict_add(
+        &w->c->verdict, CS_RULE_C01, cs_arena_printf(arena, "caa:%s", cs_show_text(arena, name)),
+        "more deposited CAA checks that forbid issuance than can be looked at",
+        "at most %d live ones of a name, and room for those of all names beside the other evidence",
+        FORBIDS_PER_NAME);
+}
+
 /* Deposits were verified when they came, but the policy may have changed since: they are admitted
  * anew (the cache makes that cheap), and those that no longer count are left out silently. */
 static CS_RESULT gather_deposits(struct gathering *w, enum cs_deposit_tag tag, struct cs_span account,
                                  struct cs_span value)
 {
-    uint32_t max = tag == CS_DEPOSIT_OBJECTION ? OBJECTIONS_PER_ORDER
-                   : tag == CS_DEPOSIT_CAA     ? CAA_CHECKS_PER_NAME
-                                               : DEPOSITS_PER_KEY;
+    bool caa = tag == CS_DEPOSIT_CAA || tag == CS_DEPOSIT_CAA_FORBIDS;
+    uint32_t max = tag == CS_DEPOSIT_OBJECTION     ? OBJECTIONS_PER_ORDER
+                   : tag == CS_DEPOSIT_CAA         ? CAA_CHECKS_PER_NAME
+                   : tag == CS_DEPOSIT_CAA_FORBIDS ? FORBIDS_PER_NAME + 1
+                                                   : DEPOSITS_PER_KEY;
     uint32_t first = w->c->facts.n_evidence;
     struct cs_arena *arena = w->call->arena;
     struct cs_facts *f = &w->c->facts;
@@ -126,9 +142,18 @@ static CS_RESULT gather_deposits(struct gathering *w, enum cs_deposit_tag tag, s
     CS_TRY(cs_deposit_key(tag, account, value, &key));
     CS_TRY(cs_ledger_deposit_find(w->gate->ledger, cs_deposit_key_span(&key), f->now_unix_s, max, arena,
                                   &digest, &n));
-    /* objections have room of their own: a request full of other evidence must not push them out */
-    uint32_t room = CS_FACTS_EVIDENCE_MAX + (tag == CS_DEPOSIT_OBJECTION ? OBJECTIONS_ROOM : 0);
-    for (uint32_t i = 0; i < n && f->n_evidence < room; i++) {
+    /* what subtracts has room of its own: a request full of other evidence must not push it out */
+    uint32_t room = tag == CS_DEPOSIT_OBJECTION     ? CS_FACTS_EVIDENCE_MAX + OBJECTIONS_ROOM
+                    : tag == CS_DEPOSIT_CAA_FORBIDS ? EVIDENCE_ROOM
+                                                    : CS_FACTS_EVIDENCE_MAX;
+    if (tag == CS_DEPOSIT_CAA_FORBIDS && n > FORBIDS_PER_NAME)
+        say_forbids_do_not_fit(w, value);
+    for (uint32_t i = 0; i < n; i++) {
+        if (f->n_evidence >= room) {
+            if (tag == CS_DEPOSIT_CAA_FORBIDS)
+                say_forbids_do_not_fit(w, value);
+            break;
+        }
         if (already_there(f, &digest[i]))
             continue;
         struct cs_span envelope;
@@ -146,15 +171,14 @@ static CS_RESULT gather_deposits(struct gathering *w, enum cs_deposit_tag tag, s
         if (!admitted)
             continue;
         e->deposited = true;
-        if (tag != CS_DEPOSIT_CAA || !replaces_or_is_replaced(f, first))
+        if (!caa || !replaces_or_is_replaced(f, first))
             f->n_evidence++;
     }
     return CS_OK;
 }
 
-/* Evidence of control for a name or, down to two labels, for a parent, which may cover child names; and
- * the CAA checks of the name itself. */
-static CS_RESULT gather_domain(struct gathering *w, struct cs_span account, struct cs_span name)
+/* The name as deposits have it: lower case, without "*.". */
+static CS_RESULT name_of_deposits(struct gathering *w, struct cs_span name, struct cs_span *out)
 {
     if (name.len > 2 && name.at[0] == '*' && name.at[1] == '.')
         name = cs_span_of(name.at + 2, name.len - 2);
@@ -164,8 +188,31 @@ static CS_RESULT gather_domain(struct gathering *w, struct cs_span account, stru
     for (size_t i = 0; i < name.len; i++)
         if (lower[i] >= 'A' && lower[i] <= 'Z')
             lower[i] = (uint8_t)(lower[i] + ('a' - 'A'));
-    struct cs_span left = cs_span_of(lower, name.len);
-    if (name.len <= 253)
+    *out = cs_span_of(lower, name.len);
+    return CS_OK;
+}
+
+static CS_RESULT gather_forbids(struct gathering *w, struct cs_span account)
+{
+    const struct cs_tbs *t = w->c->tbs;
+    for (uint32_t i = 0; i < t->n_names; i++) {
+        struct cs_span name;
+        if (t->name[i].tag != CS_SAN_DNS)
+            continue;
+        CS_TRY(name_of_deposits(w, t->name[i].value, &name));
+        if (name.len <= 253)
+            CS_TRY(gather_deposits(w, CS_DEPOSIT_CAA_FORBIDS, account, name));
+    }
+    return CS_OK;
+}
+
+/* Evidence of control for a name or, down to two labels, for a parent, which may cover child names; and
+ * the CAA checks of the name itself. */
+static CS_RESULT gather_domain(struct gathering *w, struct cs_span account, struct cs_span name)
+{
+    struct cs_span left;
+    CS_TRY(name_of_deposits(w, name, &left));
+    if (left.len <= 253)
         CS_TRY(gather_deposits(w, CS_DEPOSIT_CAA, account, left));
     while (left.len != 0 && left.len <= 253) {
         CS_TRY(gather_deposits(w, CS_DEPOSIT_DOMAIN, account, left));
@@ -269,16 +316,18 @@ static CS_RESULT gather_stored(struct gathering *w, const struct cs_ask *ask)
     CS_TRY(gather_deposits(w, CS_DEPOSIT_ORDER_OF_KEY, none, cs_sha256_span(&f->spki_sha256)));
     CS_TRY(gather_deposits(w, CS_DEPOSIT_LINT, none, cs_sha256_span(&f->tbs_sha256)));
     cs_facts_find_orders(f);
-    /* objections first and approvals last: whatever the bound on evidence leaves out, it is never what
-     * stops an order */
-    static const enum cs_deposit_tag passes[] = { CS_DEPOSIT_OBJECTION, CS_DEPOSIT_DOMAIN,
-                                                  CS_DEPOSIT_APPROVAL };
+    /* what subtracts first and approvals last: whatever the bound on evidence leaves out, it is never what
+     * stops an order or a name */
+    static const enum cs_deposit_tag passes[] = { CS_DEPOSIT_OBJECTION, CS_DEPOSIT_CAA_FORBIDS,
+                                                  CS_DEPOSIT_DOMAIN, CS_DEPOSIT_APPROVAL };
     for (size_t pass = 0; pass < sizeof passes / sizeof *passes; pass++)
         for (uint32_t i = 0; i < f->n_orders; i++) {
             const Countersign__V1__Statement *s = f->evidence[f->order[i].evidence].statement;
             struct cs_span account = cs_proto_span(s->header->account);
             if (passes[pass] == CS_DEPOSIT_DOMAIN)
                 CS_TRY(gather_account(w, account));
+            else if (passes[pass] == CS_DEPOSIT_CAA_FORBIDS)
+                CS_TRY(gather_forbids(w, account));
             else
                 CS_TRY(gather_deposits(w, passes[pass],
                                        passes[pass] == CS_DEPOSIT_OBJECTION ? (struct cs_span){ 0 } : account,
@@ -319,7 +368,7 @@ CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const 
         return CS_OK;
     }
     struct cs_tbs *tbs = cs_arena_get(arena, sizeof *tbs);
-    f->evidence = cs_arena_get(arena, (CS_FACTS_EVIDENCE_MAX + OBJECTIONS_ROOM + 1) * sizeof *f->evidence);
+    f->evidence = cs_arena_get(arena, (EVIDENCE_ROOM + 1) * sizeof *f->evidence);
     if (tbs == NULL || f->evidence == NULL)
         return CS_ERR(NO_MEMORY);
     struct cs_der_fault fault = { 0 };

@@ -120,6 +120,21 @@ static void by_what_it_says(void **state)
     assert_int_equal(n, 1);
     assert_true(key_is(&k[0], 'P', "acct-1", "\7\7\7\7\7\7\7\7\7\7\7\7\7\7\7\7", 16));
 
+    /* a CAA check that forbids stands apart from those that permit, or failed */
+    s = house_statement(&arena, BODY(CAA_CHECK));
+    static const struct {
+        int result;
+        char tag;
+    } checks[] = { { COUNTERSIGN__V1__CAA_RESULT__CAA_RESULT_PERMITTED, 'C' },
+                   { COUNTERSIGN__V1__CAA_RESULT__CAA_RESULT_LOOKUP_FAILED, 'C' },
+                   { COUNTERSIGN__V1__CAA_RESULT__CAA_RESULT_FORBIDDEN, 'F' } };
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        s->caa_check->result = (Countersign__V1__CaaResult)checks[i].result;
+        assert_true(cs_ok(cs_deposit_keys_of(s, k, &n)));
+        assert_int_equal(n, 1);
+        assert_true(key_is(&k[0], checks[i].tag, "acct-1", "www.example.com", 15));
+    }
+
     /* an objection stops an order whatever account its maker wrote */
     s = house_statement(&arena, BODY(APPROVAL));
     static const int objections[] = { COUNTERSIGN__V1__APPROVAL_DECISION__APPROVAL_DECISION_REJECT,
