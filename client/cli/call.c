@@ -1,7 +1,9 @@
 #include "client/cli/call.h"
 
+#include <stdlib.h>
+
 #include "client/cli/pbjson.h"
-#include "client/lib/client.h"
+#include "client/lib/countersign.h"
 #include "google/rpc/status.pb-c.h"
 #include "proto/canonical.h"
 
@@ -57,14 +59,15 @@ const Countersign__V1__Refusal *cs_refusal_of(struct cs_span details, struct cs_
     return NULL;
 }
 
-static int print_failure(struct cs_cli *cli, bool as_json, const struct cs_client_answer *a)
+static int print_failure(struct cs_cli *cli, bool as_json, const struct countersign_answer *a)
 {
     CS_AUTO_ARENA struct cs_arena arena = { 0 };
     char room[24];
-    const char *name = cs_status_name(a->status, room);
-    const Countersign__V1__Refusal *refusal = cs_refusal_of(cs_buf_span(&a->details), &arena);
-    int code = refusal != NULL ? CS_EXIT_REFUSED : (int)cs_exit_of_status(a->status);
-    struct cs_span message = cs_buf_span(&a->message);
+    const char *name = cs_status_name(a->grpc_status, room);
+    const Countersign__V1__Refusal *refusal =
+        cs_refusal_of(cs_span_of(a->details.at, a->details.len), &arena);
+    int code = refusal != NULL ? CS_EXIT_REFUSED : (int)cs_exit_of_status(a->grpc_status);
+    struct cs_span message = cs_span_str(a->message);
     if (as_json) {
         json_t *out = json_pack("{s:s, s:o}", "status", name, "message",
                                 json_stringn(message.len != 0 ? (const char *)message.at : "", message.len));
@@ -90,33 +93,72 @@ static int print_failure(struct cs_cli *cli, bool as_json, const struct cs_clien
     return code;
 }
 
+/* An option, or the environment variable of the same meaning: only paths stand there. */
+static const char *path_of(const struct cs_args *args, const char *option, const char *variable)
+{
+    const char *given = cs_arg_get(args, option);
+    if (given == NULL)
+        given = getenv(variable);
+    return given != NULL && given[0] != '\0' ? given : NULL;
+}
+
+/* Where to connect; false after printing what is wrong. The arena holds the address. */
+static bool where(struct cs_cli *cli, const struct cs_args *args, struct cs_arena *arena,
+                  struct countersign_options *out)
+{
+    const char *address = cs_arg_get(args, "connect");
+    const char *path =
+        address == NULL ? path_of(args, "socket", "COUNTERSIGN_SOCKET") : cs_arg_get(args, "socket");
+    if ((address == NULL) == (path == NULL)) {
+        (void)cs_cli_usage(cli, "--socket, --connect: %s given, needs one", path == NULL ? "none" : "both");
+        return false;
+    }
+    out->size = sizeof *out;
+    out->address = address != NULL ? address : cs_arena_printf(arena, "unix:%s", path);
+    out->tls_ca = cs_arg_get(args, "tls-ca");
+    out->tls_certificate = cs_arg_get(args, "tls-certificate");
+    out->tls_key = cs_arg_get(args, "tls-key");
+    out->tls_name = cs_arg_get(args, "tls-name");
+    if (strncmp(out->address, "tls:", 4) == 0) {
+        out->tls_ca = path_of(args, "tls-ca", "COUNTERSIGN_TLS_CA");
+        out->tls_certificate = path_of(args, "tls-certificate", "COUNTERSIGN_TLS_CERTIFICATE");
+        out->tls_key = path_of(args, "tls-key", "COUNTERSIGN_TLS_KEY");
+    }
+    return true;
+}
+
 int cs_call(struct cs_cli *cli, const struct cs_args *args, const char *path, const ProtobufCMessage *request,
             const ProtobufCMessageDescriptor *response, struct cs_arena *arena, const ProtobufCMessage **out)
 {
     struct cs_note note = { 0 };
-    struct cs_client *client = NULL;
-    struct cs_client_answer answer = { 0 };
+    struct countersign_options options = { 0 };
+    struct countersign_error error = { 0 };
+    struct countersign *connection = NULL;
+    struct countersign_answer *answer = NULL;
     struct cs_span bytes;
     uint64_t seconds;
-    int code = CS_EXIT_DONE;
     if (!cs_ok(cs_arg_number(args, "timeout", 30, 1, 3600, &seconds, &note)))
         return cs_cli_usage(cli, "%s", note.text);
+    if (!where(cli, args, arena, &options))
+        return CS_EXIT_USAGE;
+    options.timeout_ms = (uint32_t)seconds * 1000;
     if (!cs_ok(cs_proto_pack(request, arena, &bytes)))
         return cs_cli_fail(cli, CS_EXIT_UNREACHABLE, "out of memory");
-    if (!cs_ok(cs_client_open(cs_arg_get(args, "socket"), &client, &note)))
-        return cs_cli_fail(cli, CS_EXIT_UNREACHABLE, "--socket %s", note.text);
-    cs_result r = cs_client_call(client, path, bytes, (unsigned)seconds * 1000, &answer);
-    if (!cs_ok(r))
-        code = cs_cli_fail(cli, CS_EXIT_UNREACHABLE, "%s: %s", cs_arg_get(args, "socket"),
-                           cs_class(r) == CS_CLASS_PEER && cs_client_failure(client)[0] != '\0'
-                               ? cs_client_failure(client)
-                               : cs_result_text(r));
-    else if (answer.status != 0)
-        code = print_failure(cli, cs_arg_has(args, "json"), &answer);
-    else if (!cs_ok(cs_proto_unpack(response, cs_buf_span(&answer.response), arena, out)))
-        code = cs_cli_fail(cli, CS_EXIT_UNREACHABLE, "%s: answered what is no %s", cs_arg_get(args, "socket"),
+    int outcome = countersign_open(&options, &connection, &error);
+    if (outcome == COUNTERSIGN_DONE)
+        outcome = countersign_call(connection, path, (struct countersign_bytes){ bytes.at, bytes.len },
+                                   &answer, &error);
+    int code = CS_EXIT_DONE;
+    if (outcome == COUNTERSIGN_REFUSED)
+        code = print_failure(cli, cs_arg_has(args, "json"), answer);
+    else if (outcome != COUNTERSIGN_DONE)
+        code = cs_cli_fail(cli, outcome == COUNTERSIGN_ARGUMENT ? CS_EXIT_USAGE : CS_EXIT_UNREACHABLE,
+                           "%s: %s", options.address, error.text);
+    else if (!cs_ok(cs_proto_unpack(response, cs_span_of(answer->response.at, answer->response.len), arena,
+                                    out)))
+        code = cs_cli_fail(cli, CS_EXIT_UNREACHABLE, "%s: answered what is no %s", options.address,
                            response->short_name);
-    cs_client_answer_done(&answer);
-    cs_client_close(client);
+    countersign_answer_free(answer);
+    countersign_close(connection);
     return code;
 }

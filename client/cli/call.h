@@ -9,12 +9,19 @@
 #include "proxy/base/arena.h"
 
 /* Options of every command that calls; expands inside an option table. */
-#define CS_CALL_OPTIONS                                                   \
-    { "socket", "PATH", "Unix socket of the proxy", CS_OPT_REQUIRED },    \
-        { "timeout", "SECONDS", "1 to 3600 (default 30)", CS_OPT_VALUE }, \
-        { "json", NULL, "print JSON", CS_OPT_SWITCH },                    \
-    {                                                                     \
-        0                                                                 \
+#define CS_CALL_OPTIONS                                                                              \
+    { "socket", "PATH", "Unix socket of the proxy (default $COUNTERSIGN_SOCKET)", CS_OPT_VALUE },    \
+        { "connect", "ADDRESS", "unix:PATH or tls:HOST:PORT, in place of --socket", CS_OPT_VALUE },  \
+        { "tls-ca", "FILE", "PEM: issuers of the proxy's certificate (default $COUNTERSIGN_TLS_CA)", \
+          CS_OPT_VALUE },                                                                            \
+        { "tls-certificate", "FILE",                                                                 \
+          "PEM: who calls, with its chain (default $COUNTERSIGN_TLS_CERTIFICATE)", CS_OPT_VALUE },   \
+        { "tls-key", "FILE", "PEM: its key (default $COUNTERSIGN_TLS_KEY)", CS_OPT_VALUE },          \
+        { "tls-name", "NAME", "name in the proxy's certificate (default HOST)", CS_OPT_VALUE },      \
+        { "timeout", "SECONDS", "1 to 3600 (default 30)", CS_OPT_VALUE },                            \
+        { "json", NULL, "print JSON", CS_OPT_SWITCH },                                               \
+    {                                                                                                \
+        0                                                                                            \
     }
 
 /*

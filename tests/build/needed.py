@@ -24,7 +24,7 @@ TABLE = {
     "countersign-signer": ("p11 crypto",                                  "seccomp"),
     "countersign-token":  ("p11 crypto",                                  ""),
     # the client, run by people and back ends: everything but PKCS#11; it lists the gate's rules
-    "countersign":        ("nghttp2 crypto ssl protobuf-c sqlite3 yaml-0 jansson psl", ""),
+    "countersign":        ("nghttp2 ssl crypto protobuf-c sqlite3 yaml-0 jansson psl", ""),
 }
 
 
