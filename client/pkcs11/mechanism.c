@@ -114,8 +114,10 @@ CK_RV cs_p11_parameter_check(const struct cs_p11_mechanism *m, const CK_MECHANIS
     };
     CK_RSA_PKCS_PSS_PARAMS p;
     if (m->scheme != CS_P11_PSS) {
+        if (given->ulParameterLen != 0)
+            return CKR_MECHANISM_PARAM_INVALID;
         *out_digest_len = m->digest_len;
-        return given->ulParameterLen == 0 ? CKR_OK : CKR_MECHANISM_PARAM_INVALID;
+        return CKR_OK;
     }
     if (given->pParameter == NULL || given->ulParameterLen != sizeof p)
         return CKR_MECHANISM_PARAM_INVALID;
