@@ -28,6 +28,7 @@ const struct cs_command cs_commands[] = {
     ROW("health", "ask the proxy whether it serves", NULL, 0, 0, health),
     ROW("ledger verify", "prove a ledger file consistent", "FILE", 1, 1, ledger_verify),
     ROW("ledger show", "print the entries of a ledger file", "FILE", 1, 1, ledger_show),
+    ROW("scope", "list the issuances that a question touches, and prove the list complete", NULL, 0, 0, scope),
     ROW("policy check", "read a policy and say what it allows", "FILE", 1, 1, policy_check),
     ROW("lint-request", "make the certificate a linter wants, or have a linter's result signed",
         "[-- LINTER ARGUMENTS]", 0, 256, lint_request),

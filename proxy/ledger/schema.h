@@ -183,6 +183,9 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3
 #define CS_SQL_DEPOSIT_ROW      "SELECT 1 FROM deposit_seq WHERE digest = ?1 AND seq = ?2"
 #define CS_SQL_EVIDENCE_PUT_OF  "SELECT put FROM evidence WHERE digest = ?1"
 #define CS_SQL_STATEMENT_PUT_OF "SELECT put FROM statement WHERE id = ?1"
+#define CS_SQL_READ_HEAD        "SELECT size, last_unix_us, root FROM head ORDER BY n DESC LIMIT 1"
+#define CS_SQL_READ_ENTRY       "SELECT body FROM entry WHERE seq = ?1"
+#define CS_SQL_READ_EVIDENCE    "SELECT envelope FROM evidence WHERE digest = ?1"
 #define CS_SQL_INDEX_COUNTS                                                               \
     "SELECT (SELECT count(*) FROM intent_request), (SELECT count(*) FROM intent_serial)," \
     " (SELECT count(*) FROM intent_order), (SELECT count(*) FROM intent_outcome),"        \
