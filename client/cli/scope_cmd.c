@@ -264,9 +264,9 @@ static void say_cover(FILE *out, const struct cs_scope_cover *c)
     cs_hex(cs_sha256_span(&c->root), root);
     fprintf(out,
             "complete: all %" PRIu64 " entries of the ledger, root %s\n"
-            "          %" PRIu64 " by %" PRIu32 " pieces of the index and reading, of them %" PRIu64
-            " by index, %" PRIu64 " read; together they hash to that root\n",
-            c->size, root, c->size, c->n_pieces, c->by_runs, c->by_reading);
+            "          %" PRIu64 " by the index, %" PRIu64 " read, in %" PRIu32
+            " pieces that together hash to that root\n",
+            c->size, root, c->by_runs, c->by_reading, c->n_pieces);
     fprintf(out,
             "          %" PRIu64 " candidates, %" PRIu64 " confirmed from entry and evidence, %" PRIu64
             " rejected\n",
