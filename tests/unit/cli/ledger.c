@@ -124,10 +124,55 @@ static void exit_codes(void **state)
     ran_done(&r);
 }
 
+static void scope_answers_and_says_why_it_is_complete(void **state)
+{
+    (void)state;
+    struct ran r =
+        run("scope", "--ledger", "l.db", "--rule", "V01", "--name", "EXAMPLE.com.", "--json", NULL);
+    if (r.code != 0)
+        fail_msg("%s", r.err);
+    json_t *answer = json_loads(r.out, 0, NULL);
+    const json_t *complete = json_object_get(answer, "completeness"),
+                 *hit = json_array_get(json_object_get(answer, "issuances"), 0);
+    assert_int_equal(json_integer_value(json_object_get(answer, "count")), 1);
+    assert_string_equal(json_string_value(json_object_get(hit, "kind")), "refusal");
+    assert_string_equal(json_string_value(json_object_get(hit, "result")), "refused");
+    assert_int_equal(json_integer_value(json_object_get(complete, "entries")), 2);
+    assert_int_equal(json_integer_value(json_object_get(complete, "by_reading")), 2);
+    assert_int_equal(json_array_size(json_object_get(complete, "pieces")), 1);
+    json_decref(answer);
+    ran_done(&r);
+    r = run("scope", "--ledger", "l.db", "--kind", "refusal", "--csv", NULL);
+    assert_int_equal(r.code, 0);
+    assert_non_null(strstr(r.out, ",\"ec\",\"refusal\",\"refused\","));
+    assert_non_null(strstr(r.err, "1 found\ncomplete: all 2 entries"));
+    ran_done(&r);
+    r = run("scope", "--ledger", "l.db", "--scan", "--until", "2001-01-01T00:00:00Z", NULL);
+    assert_int_equal(r.code, 0); /* nothing is an answer */
+    assert_non_null(strstr(r.out, "0 found\ncomplete: all 2 entries"));
+    ran_done(&r);
+    static const char *const refused[][2] = {
+        { "--method", "dcv_guess" },     { "--key", "abcd" },       { "--evidence", "xyz" },
+        { "--statement", "abc" },        { "--role", "king" },      { "--profile", "best" },
+        { "--software", "zlint/3.6.." }, { "--software", "/3.6" },  { "--kind", "wish" },
+        { "--result", "good" },          { "--from", "yesterday" }, { "--organization", "..." },
+        { "--software", "zlint/a..b" },  { "--record", "" },        { "--serial", "0x12" },
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        bool accepted = i == 6; /* a range may be open at one end */
+        expect(accepted ? 0 : 2, "scope", "--ledger", "l.db", refused[i][0], refused[i][1], NULL);
+    }
+    expect(2, "scope", "--ledger", "l.db", "--json", "--csv", NULL);
+    expect(2, "scope", "--ledger", "l.db", "--from", "-1h", "--until", "-2h", NULL);
+    expect(2, "scope", "--rule", "V01", NULL);
+    expect(3, "scope", "--ledger", "none.db", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verify_says_what_it_counted),
+        cmocka_unit_test(scope_answers_and_says_why_it_is_complete),
         cmocka_unit_test(show_prints_a_line_an_entry),
         cmocka_unit_test(exit_codes),
     };
