@@ -8,7 +8,7 @@
 
 #include "proxy/ledger/checkpointer.h"
 #include "proxy/ledger/ledger.h"
-#include "proxy/ledger/merkle.h"
+#include "proxy/tlog/merkle.h"
 #include "proxy/ledger/schema.h"
 
 enum cs_statement {

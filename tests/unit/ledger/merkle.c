@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "proxy/ledger/merkle.h"
+#include "proxy/tlog/merkle.h"
 
 enum { SIZES = 300 };
 

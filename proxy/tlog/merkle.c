@@ -1,4 +1,4 @@
-#include "proxy/ledger/merkle.h"
+#include "proxy/tlog/merkle.h"
 
 struct cs_sha256 cs_merkle_leaf(struct cs_span entry)
 {

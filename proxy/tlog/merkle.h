@@ -3,8 +3,8 @@
  * binary digits of the size stand for, largest first. Appending a leaf and taking the root cost
  * O(log n); nothing else of the tree is needed to go on.
  */
-#ifndef CS_LEDGER_MERKLE_H
-#define CS_LEDGER_MERKLE_H
+#ifndef CS_TLOG_MERKLE_H
+#define CS_TLOG_MERKLE_H
 
 #include "proxy/base/digest.h"
 
