@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "proxy/base/clock.h"
-#include "proxy/ledger/store.h"
+#include "proxy/ledger/tiles.h"
 
 typedef Countersign__Ledger__V1__Entry entry_t;
 
@@ -51,6 +51,7 @@ CS_RESULT cs_ledger_append(struct cs_ledger *l, entry_t *entry, uint64_t *out_se
     cs_bind_span(s, 2, bytes);
     CS_TRY(cs_turn_write(l, CS_SQL_ENTRY_PUT));
     CS_TRY(cs_index_put(l, entry));
+    CS_TRY(cs_ledger_tiles_put(l, &leaf));
     cs_merkle_append(&l->now.tree, &leaf);
     l->now.last_unix_us = entry->time_unix_us;
     count(l, entry);

@@ -247,6 +247,7 @@ CS_RESULT cs_audit_entry(struct cs_audit *a, uint64_t seq, struct cs_span bytes)
     a->report.last_unix_us = e->time_unix_us;
     struct cs_sha256 leaf = cs_merkle_leaf(bytes);
     cs_merkle_append(&a->tree, &leaf);
+    a->leaf = leaf;
     switch (e->body_case) {
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_INTENT:
         return audit_intent(a, seq, e);

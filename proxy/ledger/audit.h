@@ -5,7 +5,7 @@
 #ifndef CS_LEDGER_AUDIT_H
 #define CS_LEDGER_AUDIT_H
 
-#include "proxy/ledger/store.h"
+#include "proxy/ledger/tiles.h"
 #include "proxy/ledger/verify.h"
 
 /* The statements of an audit: name. Their SQL is in schema.h. */
@@ -24,6 +24,10 @@
     X(AUTHORIZATION_REQUEST_ROWS) \
     X(ENTRY_AT)                   \
     X(TOKEN_PUT_OF)               \
+    X(TILES)                      \
+    X(CHECKPOINTS)                \
+    X(CHECKPOINT_OF)              \
+    X(COSIGNATURES)               \
     X(OUTCOME_ROW) X(DEPOSIT_ROW) X(EVIDENCE_PUT_OF) X(STATEMENT_PUT_OF) X(INDEX_COUNTS) X(LAST_SEQ)
 
 enum cs_audit_statement {
@@ -50,6 +54,11 @@ struct cs_audit {
     size_t n_open, open_room;
     uint64_t n_puts, last_put_needed; /* rows seen; the highest an entry since the last head relies on */
     struct cs_sha256 puts;
+    const struct cs_ledger_checks *checks;
+    struct cs_sha256 leaf; /* of the entry at hand */
+    struct cs_tiles tiles;
+    bool at_checkpoint; /* the cursor stands on a checkpoint */
+    uint64_t last_checkpoint, n_cosignatures;
 };
 
 /* cs_audit_bad notes "entry seq: ..." and is STORE_CORRUPT. */
@@ -71,6 +80,11 @@ CS_RESULT cs_audit_authorization(struct cs_audit *a, const Countersign__Ledger__
 /* Of an intent that names one: it allows these bytes, and this request alone spent it. */
 CS_RESULT cs_audit_authorized(struct cs_audit *a, const Countersign__Ledger__V1__Entry *e);
 
+/* The tree (audit_tree.c): tiles, checkpoints, cosignatures, what is known from elsewhere. begin before
+ * the first entry, leaf behind each, end behind the last. */
+CS_RESULT cs_audit_tree_begin(struct cs_audit *a);
+CS_RESULT cs_audit_tree_leaf(struct cs_audit *a);
+CS_RESULT cs_audit_tree_end(struct cs_audit *a);
 /* cs_audit_counts checks that no index table has a row more than the entries imply. */
 CS_RESULT cs_audit_counts(struct cs_audit *a);
 

@@ -9,7 +9,7 @@
  */
 #include <stdlib.h>
 
-#include "proxy/ledger/store.h"
+#include "proxy/ledger/tiles.h"
 
 static bool step_done(struct cs_ledger *l, enum cs_statement id)
 {
@@ -34,6 +34,7 @@ static void take_back(struct cs_ledger *l)
     }
     if (l->now.n_puts != l->kept.n_puts)
         memset(l->known, 0, CS_KNOWN_SLOTS * sizeof *l->known);
+    l->tiles->loaded = false;
     l->now = l->kept;
     l->n_intents = 0;
     l->in_turn = false;

@@ -10,7 +10,7 @@
 
 #include "proxy/base/clock.h"
 #include "proxy/base/io.h"
-#include "proxy/ledger/store.h"
+#include "proxy/ledger/tiles.h"
 
 static const char *const statement_sql[CS_SQL_COUNT] = {
 #define X(name, sql) [CS_SQL_##name] = sql,
@@ -225,7 +225,8 @@ static CS_RESULT open_all(struct cs_ledger *l, const char *path, struct cs_note 
     CS_TRY(take_lock(path, &l->lock_fd, note));
     l->encoded = malloc(CS_LEDGER_ENTRY_MAX_LEN);
     l->known = calloc(CS_KNOWN_SLOTS, sizeof *l->known);
-    if (l->encoded == NULL || l->known == NULL)
+    l->tiles = calloc(1, sizeof *l->tiles);
+    if (l->encoded == NULL || l->known == NULL || l->tiles == NULL)
         return CS_ERR(NO_MEMORY);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
     if (sqlite3_open_v2(path, &l->db, flags, NULL) != SQLITE_OK) {
@@ -241,6 +242,7 @@ static CS_RESULT open_all(struct cs_ledger *l, const char *path, struct cs_note 
     for (int i = 0; i < CS_SQL_COUNT; i++)
         CS_TRY(prepare(l, statement_sql[i], SQLITE_PREPARE_PERSISTENT, &l->statement[i]));
     CS_TRY(restore(l, note));
+    CS_TRY(cs_ledger_tiles_open(l, note));
     return cs_checkpointer_init(&l->checkpointer, path, note);
 }
 
@@ -284,5 +286,6 @@ void cs_ledger_close(struct cs_ledger *l)
     free(l->intent);
     free(l->encoded);
     free(l->known);
+    free(l->tiles);
     free(l);
 }

@@ -98,6 +98,21 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3
     " NOT NULL, PRIMARY KEY (client, request_id, seq)) STRICT, WITHOUT ROWID;"                        \
     CS_APPEND_ONLY("authorization_request")
 
+/* Since version 3. tile: the full tiles of the tree, in the order in which they filled up (tile.h).
+ * checkpoint: what the log signed; cosignature: lines of witnesses for one of them. */
+#define CS_SCHEMA_TREE_SQL                                                                                                \
+    "CREATE TABLE tile (i INTEGER PRIMARY KEY, hashes BLOB NOT NULL) STRICT;"                                             \
+    CS_APPEND_ONLY("tile")                                                                                                \
+    CS_INSERT_ONLY_WHEN_NOT("tile", "NEW.i IS NOT (SELECT ifnull(max(i), 0) + 1 FROM tile)")                              \
+    "CREATE TABLE checkpoint (n INTEGER PRIMARY KEY, size INTEGER NOT NULL UNIQUE, n_cosignatures"                        \
+    " INTEGER NOT NULL, note BLOB NOT NULL) STRICT;"                                                                      \
+    CS_APPEND_ONLY("checkpoint")                                                                                          \
+    CS_INSERT_ONLY_WHEN_NOT("checkpoint", "NEW.n IS NOT (SELECT ifnull(max(n), 0) + 1 FROM checkpoint) OR"                \
+        " NEW.size <= (SELECT max(size) FROM checkpoint)")                                                                \
+    "CREATE TABLE cosignature (n INTEGER PRIMARY KEY, size INTEGER NOT NULL, line BLOB NOT NULL) STRICT;"                 \
+    CS_APPEND_ONLY("cosignature")                                                                                         \
+    CS_INSERT_ONLY_WHEN_NOT("cosignature", "NEW.n IS NOT (SELECT ifnull(max(n), 0) + 1 FROM cosignature)")
+
 /* clang-format on */
 
 /* The statements the gate's handle keeps prepared: name, SQL. */
@@ -136,6 +151,16 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3
     X(OUTCOME_GET, "SELECT seq, result FROM intent_outcome WHERE intent_seq = ?1")                           \
     X(DEPOSIT_PUT, "INSERT INTO deposit_seq (digest, seq) VALUES (?1, ?2)")                                  \
     X(DEPOSIT_GET, "SELECT seq FROM deposit_seq WHERE digest = ?1 ORDER BY seq LIMIT 1")                     \
+    X(TILE_PUT, "INSERT INTO tile (i, hashes) VALUES (?1, ?2)")                                              \
+    X(TILE_GET, CS_SQL_TILE)                                                                                 \
+    X(CHECKPOINT_PUT, "INSERT INTO checkpoint (n, size, n_cosignatures, note)"                               \
+                      " SELECT ifnull(max(n), 0) + 1, ?1, (SELECT ifnull(max(n), 0) FROM cosignature), ?2"   \
+                      " FROM checkpoint")                                                                    \
+    X(CHECKPOINT_LAST, CS_SQL_LAST_CHECKPOINT)                                                               \
+    X(CHECKPOINT_HAS, "SELECT 1 FROM checkpoint WHERE size = ?1")                                            \
+    X(COSIGNATURE_PUT, "INSERT INTO cosignature (n, size, line)"                                             \
+                       " SELECT ifnull(max(n), 0) + 1, ?1, ?2 FROM cosignature")                             \
+    X(COSIGNATURES_BACK, CS_SQL_LAST_COSIGNATURES)                                                           \
     X(EVIDENCE_PUT, "INSERT INTO evidence (put, digest, envelope) VALUES (?1, ?2, ?3)")                      \
     X(EVIDENCE_GET, "SELECT envelope FROM evidence WHERE digest = ?1")                                       \
     X(EVIDENCE_HAS, "SELECT 1 FROM evidence WHERE digest = ?1")                                              \
@@ -156,12 +181,21 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3
     " ifnull((SELECT max(put) FROM deposit_key), 0), ifnull((SELECT max(put) FROM token), 0))"
 
 /* Reading beside the gate, and verifying. */
-#define CS_SQL_ENTRIES    "SELECT seq, body FROM entry WHERE seq >= ?1 ORDER BY seq"
-#define CS_SQL_HEADS      "SELECT n, size, last_unix_us, n_open, n_puts, puts, root, peaks FROM head ORDER BY n"
-#define CS_SQL_EVIDENCES  "SELECT put, digest, envelope FROM evidence ORDER BY put"
-#define CS_SQL_STATEMENTS "SELECT put, id, payload FROM statement ORDER BY put"
-#define CS_SQL_KEYS       "SELECT put, key, digest, expires_unix_s FROM deposit_key ORDER BY put"
-#define CS_SQL_TOKENS     "SELECT put, token, bound FROM token ORDER BY put"
+#define CS_SQL_TILE            "SELECT hashes FROM tile WHERE i = ?1"
+#define CS_SQL_ENTRY           "SELECT body FROM entry WHERE seq = ?1"
+#define CS_SQL_LAST_CHECKPOINT "SELECT size, note FROM checkpoint ORDER BY n DESC LIMIT 1"
+#define CS_SQL_LAST_COSIGNATURES \
+    "SELECT size, line FROM cosignature ORDER BY n DESC LIMIT 256" /* late ones stand behind newer */
+#define CS_SQL_TILES         "SELECT i, hashes FROM tile ORDER BY i"
+#define CS_SQL_CHECKPOINTS   "SELECT n, size, n_cosignatures, note FROM checkpoint ORDER BY n"
+#define CS_SQL_CHECKPOINT_OF "SELECT note FROM checkpoint WHERE size = ?1"
+#define CS_SQL_COSIGNATURES  "SELECT n, size, line FROM cosignature ORDER BY n"
+#define CS_SQL_ENTRIES       "SELECT seq, body FROM entry WHERE seq >= ?1 ORDER BY seq"
+#define CS_SQL_HEADS         "SELECT n, size, last_unix_us, n_open, n_puts, puts, root, peaks FROM head ORDER BY n"
+#define CS_SQL_EVIDENCES     "SELECT put, digest, envelope FROM evidence ORDER BY put"
+#define CS_SQL_STATEMENTS    "SELECT put, id, payload FROM statement ORDER BY put"
+#define CS_SQL_KEYS          "SELECT put, key, digest, expires_unix_s FROM deposit_key ORDER BY put"
+#define CS_SQL_TOKENS        "SELECT put, token, bound FROM token ORDER BY put"
 #define CS_SQL_REQUEST_ROWS                                                          \
     "SELECT r.seq, o.result, o.seq FROM intent_request r LEFT JOIN intent_outcome o" \
     " ON o.intent_seq = r.seq WHERE r.client = ?1 AND r.request_id = ?2 AND r.seq <= ?3 ORDER BY r.seq"

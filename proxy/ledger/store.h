@@ -18,6 +18,8 @@ enum cs_statement {
         CS_SQL_COUNT
 };
 
+struct cs_tiles; /* tiles.h */
+
 enum { CS_KNOWN_SLOTS = 4096 };
 
 /* Everything that a taken-back turn takes back. */
@@ -51,6 +53,7 @@ struct cs_ledger {
     /* Digests known to be in the evidence table: direct mapped, all zero = none. Evidence is used
      * again and again, and this spares the look-up. */
     struct cs_sha256 *known;
+    struct cs_tiles *tiles;
     struct cs_note trouble;
 };
 

@@ -133,6 +133,7 @@ static CS_RESULT audit_all(struct cs_audit *a, cs_ledger_progress progress, void
     for (unsigned i = 0; i < PUT_TABLES; i++)
         CS_TRY(cs_audit_step(a, put_cursor[i], &puts.row[i]));
     CS_TRY(cs_audit_step(a, CS_AUDIT_HEADS, &head));
+    CS_TRY(cs_audit_tree_begin(a));
     CS_TRY(heads_here(a, &puts, &head));
     cs_bind_u64(a->statement[CS_AUDIT_ENTRIES], 1, 0);
     for (uint64_t seq = 1;; seq++) {
@@ -143,6 +144,7 @@ static CS_RESULT audit_all(struct cs_audit *a, cs_ledger_progress progress, void
         if (there != seq)
             return cs_audit_bad(a, seq, "is missing; the next one is %llu", (unsigned long long)there);
         CS_TRY(cs_audit_entry(a, seq, cs_column_span(a->statement[CS_AUDIT_ENTRIES], 1)));
+        CS_TRY(cs_audit_tree_leaf(a));
         uint64_t n_heads = a->report.n_heads;
         CS_TRY(heads_here(a, &puts, &head));
         if (a->report.n_heads != n_heads)
@@ -162,6 +164,7 @@ static CS_RESULT audit_all(struct cs_audit *a, cs_ledger_progress progress, void
             return cs_audit_bad(a, 0,
                                 "evidence, statement, deposit_key or token hold a row that no head counts");
     CS_TRY(cs_audit_counts(a));
+    CS_TRY(cs_audit_tree_end(a));
     a->report.n_entries = a->tree.size;
     a->report.n_open = a->n_open;
     a->report.root = cs_merkle_root(&a->tree);
@@ -185,20 +188,37 @@ static CS_RESULT audit_begin(struct cs_audit *a)
     return database_is_whole(a);
 }
 
+static CS_RESULT audit(struct cs_audit *a, const char *path, cs_ledger_progress progress, void *ctx)
+{
+    CS_TRY(cs_store_open_reader(path, &a->db, a->note));
+    CS_TRY(audit_begin(a));
+    return audit_all(a, progress, ctx);
+}
+
+CS_RESULT cs_ledger_verify_against(const char *path, const struct cs_ledger_checks *checks,
+                                   cs_ledger_progress progress, void *ctx, struct cs_ledger_report *out,
+                                   struct cs_note *note)
+{
+    struct cs_audit *a = calloc(1, sizeof *a);
+    if (a == NULL)
+        return CS_ERR(NO_MEMORY);
+    a->note = note;
+    a->checks = checks;
+    cs_result r = audit(a, path, progress, ctx);
+    for (int i = 0; i < CS_AUDIT_COUNT; i++)
+        (void)sqlite3_finalize(a->statement[i]);
+    (void)sqlite3_close(a->db);
+    cs_arena_done(&a->arena);
+    free(a->open);
+    if (cs_ok(r))
+        *out = a->report;
+    free(a);
+    return r;
+}
+
 CS_RESULT cs_ledger_verify(const char *path, cs_ledger_progress progress, void *ctx,
                            struct cs_ledger_report *out, struct cs_note *note)
 {
-    struct cs_audit a = { .note = note };
-    CS_TRY(cs_store_open_reader(path, &a.db, note));
-    cs_result r = audit_begin(&a);
-    if (cs_ok(r))
-        r = audit_all(&a, progress, ctx);
-    for (int i = 0; i < CS_AUDIT_COUNT; i++)
-        (void)sqlite3_finalize(a.statement[i]);
-    (void)sqlite3_close(a.db);
-    cs_arena_done(&a.arena);
-    free(a.open);
-    if (cs_ok(r))
-        *out = a.report;
-    return r;
+    static const struct cs_ledger_checks none = { 0 };
+    return cs_ledger_verify_against(path, &none, progress, ctx, out, note);
 }
