@@ -6,7 +6,7 @@
 #ifndef CS_SCOPE_COVER_H
 #define CS_SCOPE_COVER_H
 
-#include "proxy/ledger/merkle.h"
+#include "proxy/tlog/merkle.h"
 
 /* cs_cover_put appends a perfect subtree of span leaves (a power of two). ARGUMENT when it cannot stand
  * behind m->size leaves. A leaf is a subtree of one. */
