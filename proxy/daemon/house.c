@@ -278,12 +278,12 @@ static int serve(struct cs_house *h)
             cs_house_watch(h);
             watch_ms = cs_clock_mono_ms() + (watching ? h->patience->watch_ms : 60000);
         }
+        if (h->asked_to_reload)
+            cs_house_reload(h);
+        h->asked_to_reload = false;
         struct cs_child *gone = wait_some(h, watch_ms);
         if (gone == NULL)
             gone = first_gone(h, h->n_children);
-        if (gone == NULL && h->asked_to_reload)
-            cs_house_reload(h);
-        h->asked_to_reload = false;
         if (gone != NULL) {
             log_gone(h, gone);
             return fall(h);

@@ -6,7 +6,9 @@ import ssl
 import time
 
 import authority
+import byhand
 import grpc
+import hpack
 import pytest
 from authority import CLIENT, HOUR, SERVER, Authority
 from conftest import House
@@ -308,6 +310,26 @@ def test_material_at_start(tmp_path):
     house = House(str(tmp_path), material=str(tmp_path / "material"))
     assert not house.ready and house.exit_code() == 1
     house.close()
+
+
+class Secure(byhand.Wire):
+    def __init__(self, s):
+        self.s, self.buf = s, b""
+        self.enc, self.dec = hpack.Encoder(), hpack.Decoder()
+        self.s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + self.raw(byhand.SETTINGS, 0, 0, b""))
+
+
+@pytest.mark.parametrize("name, fine", [("localhost", True), ("/run/x", False), ("a b", False)])
+def test_authority_is_checked(door, name, fine):
+    """On Unix sockets clients send what they like; here nghttp2's own checks hold."""
+    with door.connect(door.context(door.ca.issue())) as s:
+        w = Secure(s)
+        w.head(byhand.changed(p_authority=name))
+        w.send(byhand.DATA, byhand.END_STREAM, 1, byhand.message(b"x"))
+        while (frame := w.frame())[2] != 1:
+            continue
+        assert frame[0] == (byhand.HEADERS if fine else byhand.RST)
+        assert fine or int.from_bytes(frame[3], "big") == byhand.PROTOCOL_ERROR
 
 
 def test_drain(door):
