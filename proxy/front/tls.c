@@ -25,6 +25,7 @@ static const char ciphers_1_2[] =
 static bool set_rules(SSL_CTX *c)
 {
     enum { CERTIFICATES_MAX_LEN = 32 * 1024, SECURITY_LEVEL = 2 /* 112 bits */ };
+    char groups[] = "X25519:P-256:P-384"; /* OpenSSL's macro drops a const */
     SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION |
                                SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
                                SSL_OP_IGNORE_UNEXPECTED_EOF); /* HTTP/2 frames know their length */
@@ -37,8 +38,7 @@ static bool set_rules(SSL_CTX *c)
     cs_tls_set_callbacks(c);
     return SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(c, TLS1_3_VERSION) == 1 && SSL_CTX_set_num_tickets(c, 0) == 1 &&
-           SSL_CTX_set_cipher_list(c, ciphers_1_2) == 1 &&
-           SSL_CTX_set1_groups_list(c, "X25519:P-256:P-384") == 1;
+           SSL_CTX_set_cipher_list(c, ciphers_1_2) == 1 && SSL_CTX_set1_groups_list(c, groups) == 1;
 }
 
 static X509 *certificate_of(struct cs_span der)
