@@ -37,10 +37,10 @@ void cs_calls_done(struct cs_calls *t)
     *t = (struct cs_calls){ 0 };
 }
 
-CS_RESULT cs_calls_take(struct cs_calls *t, uint64_t conn, int32_t stream_id, int64_t now_mono_us,
-                        int64_t deadline_mono_us, struct cs_call **out)
+CS_RESULT cs_calls_take(struct cs_calls *t, uint64_t conn, int32_t stream_id, bool streaming,
+                        int64_t now_mono_us, int64_t deadline_mono_us, struct cs_call **out)
 {
-    if (t->first_free == 0)
+    if (t->first_free == 0 || (streaming && t->n_streaming >= CS_CALLS_STREAMING_MAX))
         return CS_ERR(FULL);
     struct cs_call *call = &t->slot[t->first_free - 1];
     int64_t left_us = deadline_mono_us > now_mono_us ? deadline_mono_us - now_mono_us : 0;
@@ -52,6 +52,11 @@ CS_RESULT cs_calls_take(struct cs_calls *t, uint64_t conn, int32_t stream_id, in
     t->n_taken++;
     call->id = ++t->n_ever * CS_CALLS_MAX + index;
     call->waited_for = true;
+    call->streaming = streaming;
+    call->credit = streaming ? CS_PARTS_AT_FIRST : 0;
+    t->n_streaming += streaming;
+    call->method = 0;
+    call->share = 0;
     call->conn = conn;
     call->stream_id = stream_id;
     call->deadline_mono_us = deadline_mono_us;
@@ -79,4 +84,6 @@ void cs_calls_free(struct cs_calls *t, struct cs_call *call)
     call->next_free = t->first_free;
     t->first_free = (uint32_t)(call - t->slot) + 1;
     t->n_taken--;
+    t->n_streaming -= call->streaming;
+    call->streaming = false;
 }

@@ -22,8 +22,11 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     cs_conn_touch(c);
     switch (cs_wire_recv(&c->wire, f->read_at, sizeof f->read_at, &n)) {
     case CS_WIRE_MOVED:
-        if (nghttp2_session_mem_recv(c->session, f->read_at, n) < 0)
+        f->counts.bytes_in += n;
+        if (nghttp2_session_mem_recv(c->session, f->read_at, n) < 0) {
+            f->counts.http2_errors[CS_HTTP2_CONNECTION]++;
             cs_conn_kill(c, "not HTTP/2 with prior knowledge, or a flood of frames");
+        }
         break;
     case CS_WIRE_WAIT:
         break;
@@ -43,46 +46,58 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 }
 
 /* The kernel says who is at a Unix socket; TLS will say it. */
-static CS_RESULT identify(struct cs_conn *c, unsigned listener)
+static CS_RESULT identify(const struct cs_front *f, unsigned listener, int fd, struct cs_peer *out)
 {
-    c->peer = (struct cs_peer){ .listener = (uint8_t)listener, .listener_name = cs_span_str(c->facts->name) };
-    if (c->facts->tls)
-        return cs_conn_shake_open(c);
+    const struct cs_listener_facts *facts = &f->conf.listener[listener];
+    *out = (struct cs_peer){ .transport = facts->tls ? CS_TRANSPORT_TLS : CS_TRANSPORT_UNIX,
+                             .listener = (uint8_t)listener,
+                             .listener_name = cs_span_str(facts->name) };
+    if (facts->tls)
+        return CS_OK;
     struct ucred cred;
     socklen_t cred_len = sizeof cred;
-    if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &cred_len) != 0)
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &cred_len) != 0)
         return CS_ERR(IO);
-    c->peer.transport = CS_TRANSPORT_UNIX;
-    c->peer.uid = (uint32_t)cred.uid;
-    c->peer.gid = (uint32_t)cred.gid;
-    c->peer.pid = (uint32_t)cred.pid;
-    return cs_session_new(c);
+    out->uid = (uint32_t)cred.uid;
+    out->gid = (uint32_t)cred.gid;
+    out->pid = (uint32_t)cred.pid;
+    return CS_OK;
 }
 
 CS_RESULT cs_conn_open(struct cs_front *f, unsigned listener, int take_fd)
 {
-    struct cs_conn *c = f->n_conns < CS_FRONT_CONNS_MAX ? calloc(1, sizeof *c) : NULL;
+    struct cs_peer peer;
+    bool known = cs_ok(identify(f, listener, take_fd, &peer));
+    bool room = known && f->n_conns < CS_FRONT_SLOTS && cs_crowd_room(f, &peer);
+    struct cs_conn *c = room ? calloc(1, sizeof *c) : NULL;
     if (c == NULL) {
         (void)close(take_fd);
-        return f->n_conns < CS_FRONT_CONNS_MAX ? CS_ERR(NO_MEMORY) : CS_ERR(FULL);
+        f->counts.refused[room ? CS_REFUSED_MEMORY : CS_REFUSED_FULL]++;
+        return room ? CS_ERR(NO_MEMORY) : CS_ERR(FULL);
     }
     do
         c->number = ++f->n_conns_ever;
-    while (f->conn[c->number % CS_FRONT_CONNS_MAX] != NULL);
-    f->conn[c->number % CS_FRONT_CONNS_MAX] = c;
+    while (f->conn[c->number % CS_FRONT_SLOTS] != NULL);
+    f->conn[c->number % CS_FRONT_SLOTS] = c;
     f->n_conns++;
     c->front = f;
     c->fd = take_fd;
     c->facts = &f->conf.listener[listener];
+    c->peer = peer;
     c->open_mono_us = c->idle_mono_us = c->moved_mono_us = cs_clock_mono_us();
     c->wire = (struct cs_wire){ .fd = take_fd };
+    cs_life_begin(c, c->facts->max_age_s);
     c->read_event = event_new(f->base, take_fd, EV_READ | EV_PERSIST, on_readable, c);
     c->write_event = event_new(f->base, take_fd, EV_WRITE | EV_PERSIST, on_writable, c);
-    cs_result r = c->read_event != NULL && c->write_event != NULL ? identify(c, listener) : CS_ERR(NO_MEMORY);
+    cs_result r = c->read_event != NULL && c->write_event != NULL ? cs_crowd_join(c) : CS_ERR(NO_MEMORY);
+    if (cs_ok(r))
+        r = c->facts->tls ? cs_conn_shake_open(c) : cs_session_new(c);
     if (!cs_ok(r)) {
         cs_conn_free(c);
+        f->counts.refused[cs_is(r, CS_NUM_PEER_GONE) ? CS_REFUSED_TLS : CS_REFUSED_MEMORY]++;
         return r;
     }
+    f->counts.accepted++;
     cs_conn_touch(
         c); /* our SETTINGS go out, if it is time for them, and reading starts at the end of the turn */
     return CS_OK;
@@ -90,7 +105,7 @@ CS_RESULT cs_conn_open(struct cs_front *f, unsigned listener, int take_fd)
 
 struct cs_conn *cs_conn_find(struct cs_front *f, uint64_t number)
 {
-    struct cs_conn *c = f->conn[number % CS_FRONT_CONNS_MAX];
+    struct cs_conn *c = f->conn[number % CS_FRONT_SLOTS];
     return c != NULL && c->number == number && !c->dead ? c : NULL;
 }
 
@@ -108,6 +123,8 @@ void cs_conn_kill(struct cs_conn *c, const char *why)
     if (!c->dead) {
         c->dead = true;
         c->dead_why = why;
+        c->front->n_dead += !c->evicted;
+        c->front->counts.cut += why != NULL;
     }
     cs_conn_touch(c);
 }
@@ -135,8 +152,10 @@ void cs_conn_free(struct cs_conn *c)
     cs_wire_done(&c->wire);
     (void)close(c->fd);
     cs_buf_done(&c->out);
-    c->front->conn[c->number % CS_FRONT_CONNS_MAX] = NULL;
+    c->front->conn[c->number % CS_FRONT_SLOTS] = NULL;
     c->front->n_conns--;
+    c->front->n_dead -= c->dead || c->evicted;
+    cs_crowd_leave(c);
     free(c);
 }
 
@@ -177,6 +196,7 @@ static bool write_some(struct cs_conn *c)
         if (io != CS_WIRE_MOVED)
             return io == CS_WIRE_WAIT;
         c->out_at += n;
+        c->front->counts.bytes_out += n;
         c->moved_mono_us = cs_clock_mono_us();
     }
 }
@@ -194,6 +214,7 @@ void cs_conn_turn_end(struct cs_conn *c)
     bool shaking = c->wire.shaking;
     bool over = c->dead || (!shaking && !write_some(c)) || c->dead;
     bool unsent = c->out_at < c->out.len;
+    over = over || c->evicted;
     if (!over && !unsent && !shaking)
         over = c->close_when_sent ||
                (!nghttp2_session_want_read(c->session) && !nghttp2_session_want_write(c->session));
@@ -220,11 +241,19 @@ static void stream_tick(struct cs_stream *s, int64_t now_mono_us)
             cs_conn_kill(s->conn, "header block not finished in time");
         break;
     case CS_STREAM_BODY:
-        if (now_mono_us >= s->deadline_mono_us)
+        if (now_mono_us >= s->deadline_mono_us || s_age_s >= CS_FRONT_CALL_MAX_S)
             cs_respond_status(s, CS_GRPC_DEADLINE_EXCEEDED,
                               "the deadline passed before the request was whole");
         break;
+    case CS_STREAM_TALKING:
+        if (now_mono_us >= s->deadline_mono_us)
+            cs_respond_status(s, CS_GRPC_DEADLINE_EXCEEDED, "the deadline of the stream passed");
+        else if (cs_parts_unsent(s) > 0 && s_age_s >= CS_FRONT_STALL_MAX_S)
+            cs_conn_kill(s->conn, "an answer was not taken in time");
+        break;
     case CS_STREAM_WAITING: /* calls.c has its timer */
+        if (cs_parts_unsent(s) > 0 && s_age_s >= CS_FRONT_STALL_MAX_S)
+            cs_conn_kill(s->conn, "an answer was not taken in time");
         break;
     case CS_STREAM_ANSWERED:
         if (s_age_s >= CS_FRONT_STALL_MAX_S)
@@ -248,6 +277,5 @@ void cs_conn_tick(struct cs_conn *c, int64_t now_mono_us)
         stream_tick(s, now_mono_us);
     if (c->n_streams == 0 && age_s(now_mono_us, c->idle_mono_us) >= CS_FRONT_IDLE_MAX_S)
         cs_session_goaway(c);
-    if (c->front->draining && age_s(now_mono_us, c->front->drain_mono_us) >= CS_FRONT_NOTICE_MAX_S)
-        cs_session_goaway(c);
+    cs_life_tick(c, now_mono_us);
 }

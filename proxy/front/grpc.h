@@ -10,6 +10,7 @@
 /* The status codes the front gives by itself; others come from the gate and pass through. */
 enum cs_grpc_status {
     CS_GRPC_OK = 0,
+    CS_GRPC_INVALID_ARGUMENT = 3,
     CS_GRPC_DEADLINE_EXCEEDED = 4,
     CS_GRPC_RESOURCE_EXHAUSTED = 8,
     CS_GRPC_UNIMPLEMENTED = 12,

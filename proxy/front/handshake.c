@@ -123,6 +123,7 @@ static CS_RESULT shaken(struct cs_conn *c)
         c->peer.name[i] = cs_span_of(names->name[i], names->len[i]);
     c->open_mono_us = c->idle_mono_us = c->moved_mono_us = cs_clock_mono_us();
     f->n_tls_accepted++;
+    CS_TRY(cs_crowd_join(c)); /* now it is known whose share it takes */
     return cs_session_new(c);
 }
 
@@ -173,7 +174,7 @@ void cs_conn_expire(struct cs_conn *c)
 
 static void recheck_all(struct cs_front *f)
 {
-    for (size_t i = 0; i < CS_FRONT_CONNS_MAX; i++) {
+    for (size_t i = 0; i < CS_FRONT_SLOTS; i++) {
         struct cs_conn *c = f->conn[i];
         if (c == NULL || c->wire.ssl == NULL || c->wire.shaking || c->dead)
             continue;

@@ -25,9 +25,25 @@ enum cs_method cs_method_of_path(struct cs_span path)
 #undef X
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (cs_span_is(path, rows[i].path))
+        if (rows[i].method != CS_METHOD_METRICS && cs_span_is(path, rows[i].path))
             return rows[i].method;
     return CS_METHOD_NONE;
+}
+
+bool cs_method_streams(enum cs_method method)
+{
+    static const uint8_t shapes[CS_METHOD_COUNT] = {
+#define X(id, service, name, shape) [CS_METHOD_##id] = shape,
+        CS_METHODS(X)
+#undef X
+    };
+    return method < CS_METHOD_COUNT && shapes[method] == CS_STREAMING;
+}
+
+static bool path_is_reflection(struct cs_span path)
+{
+    return cs_span_is(path, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo") ||
+           cs_span_is(path, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo");
 }
 
 /* RFC 9110 5.6.2 token; RFC 9113 8.2.1 forbids upper case. */
@@ -82,6 +98,7 @@ static void pseudo_field(struct cs_head *h, struct cs_span name, struct cs_span 
     } else if (cs_span_is(name, ":path")) {
         see_once(h, SEEN_PATH);
         h->method = cs_method_of_path(value);
+        h->reflection = path_is_reflection(value);
     } else if (cs_span_is(name, ":authority")) {
         see_once(h, SEEN_AUTHORITY);
     } else {
@@ -157,5 +174,5 @@ enum cs_head_fault cs_head_judge(const struct cs_head *h)
         return CS_HEAD_ENCODING;
     if (h->bad_timeout)
         return CS_HEAD_TIMEOUT;
-    return h->method == CS_METHOD_NONE ? CS_HEAD_PATH : CS_HEAD_FINE;
+    return h->method == CS_METHOD_NONE && !h->reflection ? CS_HEAD_PATH : CS_HEAD_FINE;
 }

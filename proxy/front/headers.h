@@ -34,7 +34,8 @@ struct cs_head {
     bool regular;  /* a field that is no pseudo-header came */
     bool malformed, too_large;
     bool post, grpc, encoded, bad_timeout, te;
-    enum cs_method method;                     /* NONE when the path is unknown */
+    enum cs_method method;                     /* NONE when the path is unknown or reflection */
+    bool reflection;                           /* ServerReflectionInfo, v1 or v1alpha: the front answers */
     int64_t timeout_us;                        /* -1 without grpc-timeout */
     uint8_t user_agent[CS_USER_AGENT_MAX_LEN]; /* as sent, cut at its size */
     size_t user_agent_len;
@@ -46,7 +47,10 @@ void cs_head_field(struct cs_head *h, struct cs_span name, struct cs_span value)
 /* cs_head_judge is asked once, after the last field. */
 enum cs_head_fault cs_head_judge(const struct cs_head *h);
 
-/* cs_method_of_path is the method of CS_METHODS whose path is "/service/method", or NONE. */
+/* cs_method_of_path is the method of CS_METHODS whose path is "/service/method", or NONE;
+ * never METRICS. */
 enum cs_method cs_method_of_path(struct cs_span path);
+/* cs_method_streams: the method's shape is CS_STREAMING. */
+bool cs_method_streams(enum cs_method method);
 
 #endif

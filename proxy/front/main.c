@@ -11,7 +11,7 @@
 /* A descriptor for each connection, and some. */
 static void raise_descriptor_limit(void)
 {
-    enum { WANTED = CS_FRONT_CONNS_MAX + 64 };
+    enum { WANTED = CS_FRONT_SLOTS + CS_FRONT_SCRAPES_MAX + 64 };
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= WANTED)
         return;

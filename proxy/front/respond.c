@@ -38,18 +38,36 @@ static size_t trailer_fields(const struct cs_stream *s, nghttp2_nv *nv)
     return n;
 }
 
+/* The messages of the gate that have gone whole are its credit. */
+static void give_credit(struct cs_stream *s)
+{
+    uint32_t n = 0;
+    for (; s->n_parts > 0 && s->part_end[s->part_first] <= s->out_base + s->out_at; s->n_parts--, n++)
+        s->part_first = (s->part_first + 1) % CS_PARTS_AT_FIRST;
+    if (n == 0 || s->state != CS_STREAM_WAITING || cs_gate_more(s->conn->front, s->call, n))
+        return;
+    cs_gate_cancel(s->conn->front, s->call); /* without credit it would wait for ever */
+    cs_respond_status(s, CS_GRPC_UNAVAILABLE, "the signing gate reads nothing now");
+}
+
 static ssize_t on_data_wanted(nghttp2_session *session, int32_t stream_id, uint8_t *buf, size_t room,
                               uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
     (void)user_data;
     struct cs_stream *s = source->ptr; /* freed by on_stream_close only, after which nothing is asked */
     size_t n = s->out.len - s->out_at;
+    if (n == 0 && !s->ended) {
+        s->deferred = true;
+        return NGHTTP2_ERR_DEFERRED;
+    }
     if (n > room)
         n = room;
-    memcpy(buf, s->out.at + s->out_at, n);
+    if (n > 0)
+        memcpy(buf, s->out.at + s->out_at, n);
     s->out_at += n;
     s->since_mono_us = cs_clock_mono_us();
-    if (s->out_at == s->out.len) {
+    give_credit(s);
+    if (s->out_at == s->out.len && s->ended) {
         nghttp2_nv nv[FIELDS_MAX];
         size_t n_nv = trailer_fields(s, nv);
         *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -57,6 +75,19 @@ static ssize_t on_data_wanted(nghttp2_session *session, int32_t stream_id, uint8
             return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     return (ssize_t)n;
+}
+
+void cs_parts_begin(struct cs_stream *s)
+{
+    if (s->head_sent)
+        return;
+    s->head_sent = true;
+    nghttp2_nv nv[] = { FIXED(":status", "200"), FIXED("content-type", "application/grpc+proto"),
+                        FIXED("grpc-accept-encoding", "identity") };
+    nghttp2_data_provider data = { .source.ptr = s, .read_callback = on_data_wanted };
+    if (nghttp2_submit_response(s->conn->session, s->id, nv, sizeof nv / sizeof *nv, &data) != 0)
+        cs_conn_kill(s->conn, "no memory for an answer");
+    cs_conn_touch(s->conn);
 }
 
 static void submit_only_head(struct cs_stream *s, const nghttp2_nv *nv, size_t n_nv)
@@ -93,9 +124,20 @@ static bool set_trailers(struct cs_stream *s, uint32_t status, struct cs_span te
     return false;
 }
 
+/* Behind what is queued. */
+static void finish(struct cs_stream *s)
+{
+    answered(s);
+    cs_parts_end(s);
+}
+
 void cs_respond_status(struct cs_stream *s, uint32_t status, const char *text)
 {
-    if (set_trailers(s, status, cs_span_str(text), (struct cs_span){ NULL, 0 }))
+    if (!set_trailers(s, status, cs_span_str(text), (struct cs_span){ NULL, 0 }))
+        return;
+    if (s->head_sent)
+        finish(s);
+    else
         trailers_only(s, false);
 }
 
@@ -110,22 +152,14 @@ void cs_respond_answer(struct cs_stream *s, const struct cs_msg_answer *m)
 {
     if (!set_trailers(s, m->status, m->text, m->details))
         return;
-    if (m->status != CS_GRPC_OK) {
+    if (s->head_sent) {
+        finish(s);
+        return;
+    }
+    if (m->status != CS_GRPC_OK || s->streaming) {
         trailers_only(s, false);
         return;
     }
-    cs_grpc_prefix_put(&s->out, m->response.len);
-    cs_buf_put(&s->out, m->response.at, m->response.len);
-    s->conn->held_len += s->out.len;
-    answered(s);
-    if (s->out.failed || s->conn->held_len > CS_FRONT_HELD_MAX_LEN) {
-        cs_conn_kill(s->conn,
-                     s->out.failed ? "no memory for an answer" : "the client does not take its answers");
-        return;
-    }
-    nghttp2_nv nv[] = { FIXED(":status", "200"), FIXED("content-type", "application/grpc+proto"),
-                        FIXED("grpc-accept-encoding", "identity") };
-    nghttp2_data_provider data = { .source.ptr = s, .read_callback = on_data_wanted };
-    if (nghttp2_submit_response(s->conn->session, s->id, nv, sizeof nv / sizeof *nv, &data) != 0)
-        cs_conn_kill(s->conn, "no memory for an answer");
+    cs_parts_put(s, m->response, false);
+    finish(s);
 }

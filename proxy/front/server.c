@@ -8,6 +8,7 @@
 #include "proxy/base/log.h"
 #include "proxy/front/front.h"
 #include "proxy/ipc/process.h"
+#include "proxy/reflection/reflection.h"
 
 static bool listen_on(struct cs_front *f)
 {
@@ -32,21 +33,26 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
     struct cs_front *f = arg;
     enum { AT_ONCE = 64 };
     for (int i = 0; i < AT_ONCE; i++) {
-        if (f->n_conns == CS_FRONT_CONNS_MAX) {
-            cs_log(CS_LOG_WARNING, "accept_paused", "%u connections are open, the maximum", f->n_conns);
-            listen_off(f);
-            return;
-        }
+        if (f->n_conns == CS_FRONT_SLOTS)
+            return; /* those that are closed leave at the end of the turn */
         int conn_fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (conn_fd < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ECONNABORTED || errno == EINTR)
                 return;
+            if (cs_crowd_shed(f))
+                return; /* its descriptor is free at the end of the turn */
             cs_log(CS_LOG_ERROR, "accept_paused", "accept: %s", strerror(errno));
             listen_off(f); /* descriptors or memory are short: the next tick tries again */
             return;
         }
-        cs_result r = cs_conn_open(f, (unsigned)(fd - CS_FD_FRONT_LISTEN), conn_fd);
-        if (!cs_ok(r) && !cs_is(r, CS_NUM_PEER_GONE))
+        unsigned listener = (unsigned)(fd - CS_FD_FRONT_LISTEN);
+        if (f->conf.listener[listener].metrics) {
+            cs_scrape_open(f, conn_fd);
+            continue;
+        }
+        cs_result r = cs_conn_open(f, listener, conn_fd);
+        /* a full table is counted, not logged for each */
+        if (!cs_ok(r) && !cs_is(r, CS_NUM_FULL) && !cs_is(r, CS_NUM_PEER_GONE))
             cs_log(CS_LOG_ERROR, "accept", "connection not opened: %s", cs_result_text(r));
     }
 }
@@ -98,7 +104,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     struct cs_front *f = arg;
     int64_t now_mono_us = cs_clock_mono_us();
     bool cut = f->draining && (now_mono_us - f->drain_mono_us) / 1000000 >= CS_FRONT_DRAIN_MAX_S;
-    for (size_t i = 0; i < CS_FRONT_CONNS_MAX; i++) {
+    for (size_t i = 0; i < CS_FRONT_SLOTS; i++) {
         if (f->conn[i] == NULL)
             continue;
         if (cut)
@@ -106,8 +112,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         else
             cs_conn_tick(f->conn[i], now_mono_us);
     }
+    cs_scrape_tick(f, now_mono_us);
     bool serving = f->listen_event[0] != NULL && !f->draining;
-    if (serving && !f->listening && f->n_conns < CS_FRONT_CONNS_MAX && !listen_on(f))
+    if (serving && !f->listening && !listen_on(f))
         cs_front_end(f, 1);
 }
 
@@ -137,6 +144,7 @@ CS_RESULT cs_front_open(struct cs_front *f)
     CS_TRY(cs_front_first_material(f));
     CS_TRY(base_new(f));
     CS_TRY(cs_session_setup(f));
+    CS_TRY(cs_reflect_open(f));
     CS_TRY(cs_set_nonblocking(CS_FD_LIFELINE));
     for (unsigned i = 0; i < f->conf.n_listeners; i++)
         CS_TRY(cs_set_nonblocking(CS_FD_FRONT_LISTEN + (int)i));
@@ -173,7 +181,7 @@ void cs_front_drain(struct cs_front *f)
     listen_off(f);
     for (unsigned i = 0; i < f->conf.n_listeners; i++)
         (void)close(CS_FD_FRONT_LISTEN + (int)i); /* clients see a refused connection, not silence */
-    for (size_t i = 0; i < CS_FRONT_CONNS_MAX; i++)
+    for (size_t i = 0; i < CS_FRONT_SLOTS; i++)
         if (f->conn[i] != NULL)
             cs_session_shutdown_notice(f->conn[i]);
 }
@@ -209,9 +217,11 @@ int cs_front_run(struct cs_front *f)
 
 void cs_front_close(struct cs_front *f)
 {
-    for (size_t i = 0; i < CS_FRONT_CONNS_MAX; i++)
+    for (size_t i = 0; i < CS_FRONT_SLOTS; i++)
         if (f->conn[i] != NULL)
             cs_conn_free(f->conn[i]);
+    cs_scrape_close_all(f);
+    cs_reflection_free(f->reflection);
     for (unsigned i = 0; i < f->conf.n_listeners; i++)
         if (f->listen_event[i] != NULL)
             event_free(f->listen_event[i]);

@@ -28,6 +28,7 @@ static int stream_open(struct cs_conn *c, int32_t id)
         s->next->link = &s->next;
     c->streams = s;
     c->n_streams++;
+    c->front->counts.streams++;
     return 0;
 }
 
@@ -41,7 +42,7 @@ void cs_stream_free(struct cs_stream *s)
         s->next->link = s->link;
     c->n_streams--;
     c->idle_mono_us = cs_clock_mono_us();
-    c->held_len -= s->out.len;
+    cs_crowd_held(c, 0, s->out.len);
     c->front->bodies_len -= s->in.body.len;
     cs_grpc_in_done(&s->in);
     cs_buf_done(&s->out);
@@ -51,13 +52,21 @@ void cs_stream_free(struct cs_stream *s)
 
 static void reset_stream(struct cs_stream *s, uint32_t http2_error)
 {
+    if (s->state == CS_STREAM_WAITING)
+        cs_gate_cancel(s->conn->front, s->call);
     s->state = CS_STREAM_ANSWERED;
+    if (http2_error != NGHTTP2_NO_ERROR)
+        s->conn->front->counts.http2_errors[CS_HTTP2_STREAM]++;
     if (nghttp2_submit_rst_stream(s->conn->session, NGHTTP2_FLAG_NONE, s->id, http2_error) != 0)
         cs_conn_kill(s->conn, "no memory for a frame");
 }
 
 static void body_whole(struct cs_stream *s)
 {
+    if (s->state == CS_STREAM_TALKING) {
+        cs_reflect_end(s);
+        return;
+    }
     enum cs_grpc_fault fault = cs_grpc_in_end(&s->in);
     if (fault != CS_GRPC_FINE)
         cs_respond_status(s, cs_grpc_fault_status(fault), cs_grpc_fault_text(fault));
@@ -81,17 +90,30 @@ static void log_missing_te(struct cs_stream *s)
     cs_log_end();
 }
 
+static void head_fine(struct cs_stream *s)
+{
+    s->streaming = s->head.reflection || cs_method_streams(s->head.method);
+    int64_t max_s = s->head.reflection ? CS_FRONT_TALK_MAX_S
+                    : s->streaming     ? CS_FRONT_STREAMING_MAX_S
+                                       : CS_FRONT_CALL_MAX_S;
+    int64_t max_us = max_s * INT64_C(1000000), own_us = s->head.timeout_us;
+    s->since_mono_us = cs_clock_mono_us();
+    s->deadline_mono_us = s->since_mono_us + (own_us >= 0 && own_us < max_us ? own_us : max_us);
+    log_missing_te(s);
+    if (!s->head.reflection)
+        s->state = CS_STREAM_BODY;
+    else if (s->conn->facts->reflection)
+        cs_reflect_begin(s);
+    else
+        cs_respond_status(s, CS_GRPC_UNIMPLEMENTED, "reflection is not switched on for this listener");
+}
+
 static void head_whole(struct cs_stream *s)
 {
     switch (cs_head_judge(&s->head)) {
-    case CS_HEAD_FINE: {
-        int64_t max_us = CS_FRONT_CALL_MAX_S * INT64_C(1000000), own_us = s->head.timeout_us;
-        s->since_mono_us = cs_clock_mono_us();
-        s->deadline_mono_us = s->since_mono_us + (own_us >= 0 && own_us < max_us ? own_us : max_us);
-        s->state = CS_STREAM_BODY;
-        log_missing_te(s);
+    case CS_HEAD_FINE:
+        head_fine(s);
         break;
-    }
     case CS_HEAD_MALFORMED:
         reset_stream(s, NGHTTP2_PROTOCOL_ERROR);
         break;
@@ -147,6 +169,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
     (void)flags;
     struct cs_conn *c = user_data;
     struct cs_stream *s = stream_of(session, stream_id);
+    if (s != NULL && s->state == CS_STREAM_TALKING)
+        cs_reflect_feed(s, cs_span_of(at, len));
     if (s == NULL || s->state != CS_STREAM_BODY)
         return 0;
     if (len > CS_FRONT_BODIES_MAX_LEN - c->front->bodies_len) {
@@ -161,20 +185,43 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
     return 0;
 }
 
+/* One too many of what costs us and brings nothing: GOAWAY, and what is queued still leaves. */
+static void calm(struct cs_conn *c, const char *text)
+{
+    c->front->counts.http2_errors[CS_HTTP2_CALM]++;
+    c->close_when_sent = true;
+    if (nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
+                              nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_ENHANCE_YOUR_CALM,
+                              (const uint8_t *)text, strlen(text)) != 0)
+        cs_conn_kill(c, "no memory for a frame");
+}
+
 static void on_ping(struct cs_conn *c, const nghttp2_ping *ping)
 {
-    static const char too_many[] = "too_many_pings";
     if (ping->hd.flags & NGHTTP2_FLAG_ACK) {
-        if (c->front->draining && memcmp(ping->opaque_data, drain_ping, sizeof drain_ping) == 0)
+        if (c->leaving_mono_us != 0 && memcmp(ping->opaque_data, drain_ping, sizeof drain_ping) == 0)
             cs_session_goaway(c);
     } else if (!c->close_when_sent && cs_ping_seen(&c->ping, cs_clock_mono_us(), c->n_streams > 0)) {
-        c->close_when_sent = true;
-        if (nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
-                                  nghttp2_session_get_last_proc_stream_id(c->session),
-                                  NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)too_many,
-                                  sizeof too_many - 1) != 0)
-            cs_conn_kill(c, "no memory for a frame");
+        calm(c, "too_many_pings");
     }
+}
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user_data)
+{
+    (void)session;
+    struct cs_conn *c = user_data;
+    if (!c->close_when_sent &&
+        !cs_budget_spend(&c->budget, cs_clock_mono_us(), cs_budget_cost(hd->type, hd->flags, hd->length)))
+        calm(c, "too_many_frames");
+    return 0;
+}
+
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user_data)
+{
+    (void)session, (void)frame, (void)error;
+    struct cs_conn *c = user_data;
+    c->front->counts.http2_errors[CS_HTTP2_FRAME]++;
+    return 0;
 }
 
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
@@ -196,7 +243,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         s->half_closed = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
         if (s->state == CS_STREAM_HEAD)
             head_whole(s);
-        if (s->state == CS_STREAM_BODY && s->half_closed)
+        if ((s->state == CS_STREAM_BODY || s->state == CS_STREAM_TALKING) && s->half_closed)
             body_whole(s);
         break;
     default:
@@ -211,6 +258,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
         return 0;
     cs_ping_forgive(&c->ping);
+    (void)cs_budget_spend(&c->budget, cs_clock_mono_us(), -CS_BUDGET_EARNED);
     if (frame->hd.type != NGHTTP2_HEADERS || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         return 0;
     /* The answer is complete before the request: only now, behind the trailers, may the reset go; one
@@ -249,6 +297,8 @@ CS_RESULT cs_session_setup(struct cs_front *f)
 {
     if (nghttp2_session_callbacks_new(&f->callbacks) != 0)
         return CS_ERR(NO_MEMORY);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(f->callbacks, on_begin_frame);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(f->callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(f->callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(f->callbacks, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(f->callbacks, on_data);
@@ -284,6 +334,7 @@ void cs_session_shutdown_notice(struct cs_conn *c)
         cs_conn_kill(c, NULL); /* it has asked for nothing yet */
         return;
     }
+    c->leaving_mono_us = cs_clock_mono_us();
     if (nghttp2_submit_shutdown_notice(c->session) != 0 ||
         nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, drain_ping) != 0)
         cs_conn_kill(c, "no memory for a frame");
@@ -295,6 +346,8 @@ void cs_session_goaway(struct cs_conn *c)
     if (c->goaway)
         return;
     c->goaway = true;
+    if (c->leaving_mono_us == 0)
+        c->leaving_mono_us = cs_clock_mono_us();
     if (nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
                               nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_NO_ERROR, NULL,
                               0) != 0)

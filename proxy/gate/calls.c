@@ -59,6 +59,8 @@ static CS_RESULT on_call(void *ctx, struct cs_chan *c, const struct cs_msg *m)
     if (msg.deadline_mono_us <= cs_clock_mono_us())
         return cs_answer_status(g, m->id, CS_GRPC_DEADLINE_EXCEEDED,
                                 "the deadline passed before the gate looked");
+    if (rpcs[msg.method].run == NULL)
+        return cs_answer_status(g, m->id, CS_GRPC_UNIMPLEMENTED, "this gate does not answer this method");
     if (g->n_held >= CS_GATE_FLIGHTS_MAX)
         return cs_answer_status(g, m->id, CS_GRPC_RESOURCE_EXHAUSTED, "too many calls in this turn");
     if (msg.peer.transport == CS_TRANSPORT_UNIX)

@@ -54,7 +54,8 @@ enum {
 enum cs_method_shape { CS_UNARY = 1, CS_STREAMING };
 
 /* The RPCs that the gate answers. X(id, service, method, shape): the path is /service/method. Policies
- * write the method's name, so it is unique over all services. */
+ * write the method's name, so it is unique over all services. METRICS has no names: no path and no policy
+ * reaches it; the front alone asks for it (CS_TRANSPORT_FRONT) and gets Prometheus text. */
 #define CS_METHODS(X)                                                                         \
     X(SIGN_CERTIFICATE, "countersign.v1.SigningService", "SignCertificate", CS_UNARY)         \
     X(EVALUATE_CERTIFICATE, "countersign.v1.SigningService", "EvaluateCertificate", CS_UNARY) \
@@ -62,7 +63,9 @@ enum cs_method_shape { CS_UNARY = 1, CS_STREAMING };
     X(HEALTH_CHECK, "grpc.health.v1.Health", "Check", CS_UNARY)                               \
     X(AUTHORIZE_TBS, "countersign.v1.SigningService", "AuthorizeTbs", CS_UNARY)               \
     X(SIGN_AUTHORIZED, "countersign.v1.SigningService", "SignAuthorized", CS_UNARY)           \
-    X(LIST_ISSUERS, "countersign.v1.SigningService", "ListIssuers", CS_UNARY)
+    X(LIST_ISSUERS, "countersign.v1.SigningService", "ListIssuers", CS_UNARY)                 \
+    X(HEALTH_WATCH, "grpc.health.v1.Health", "Watch", CS_STREAMING)                           \
+    X(METRICS, "", "", CS_UNARY)
 
 enum cs_method {
     CS_METHOD_NONE = 0,

@@ -21,7 +21,8 @@ static CS_RESULT read_rpcs(const struct cs_yaml_node *n, uint32_t *out, struct c
         if (m == CS_METHOD_COUNT) {
             CS_AUTO_BUF struct cs_buf known = { .max = 4096 };
             for (unsigned i = 1; i < CS_METHOD_COUNT; i++)
-                cs_buf_printf(&known, "%s%s", i == 1 ? "" : ", ", rpcs[i]);
+                if (rpcs[i][0] != '\0') /* METRICS is for the front alone */
+                    cs_buf_printf(&known, "%s%s", i == 1 ? "" : ", ", rpcs[i]);
             return cs_yaml_fail(c, note, "'%.*s' is not an RPC; one of %.*s", (int)name.len,
                                 (const char *)name.at, (int)known.len, (const char *)known.at);
         }

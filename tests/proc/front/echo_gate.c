@@ -13,11 +13,25 @@
  *   describe    method, peer, user agent and milliseconds left, as text; then listener and names
  *   anything    the request itself
  *
+ * A streaming call (Health/Watch) is answered with
+ *
+ *   parts N S   N messages of S bytes as far as credit goes, then status 0
+ *   fail N S    the same, then status 9
+ *   watch       one message "first", then none until CANCEL
+ *   overstep    one message more than the credit
+ *   whole       a final answer with a message in it
+ *   anything    as a unary call without its message
+ *
+ * and "stray" on a unary call sends it a part. Metrics are asked for by the front itself: two lines.
+ * The environment shapes the listener: CS_ECHO_REFLECTION, CS_ECHO_MAX_AGE_S; with CS_ECHO_METRICS there is
+ * a second one, for metrics, at the path with ".m" appended.
+ *
  * A cancelled call is answered too, as the messages want. Lines on standard input: "drain" (byte on
  * the lifeline), "material FILE" (new TLS material), "nonsense" (another byte), "gatedrain" (message), "cut"
  * (closes the lifeline), "hangup" (closes the front's channel), "twice" (answers the next call twice), "late"
- * (from now on cancels are ignored), "deaf" and "hear" (reading from the front stops, goes on), "stats". Each
- * line is acknowledged on standard output. At the end it prints the front's exit code and exits with 0.
+ * (from now on cancels are ignored), "deaf" and "hear" (reading from the front stops, goes on), "mute"
+ * (metrics are not answered), "stats", "streams". Each line is acknowledged on standard output. At the end it
+ * prints the front's exit code and exits with 0.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,6 +56,12 @@
 
 enum { PENDING_MAX = 4096 };
 
+struct streaming {
+    uint64_t id;
+    uint32_t credit, left, len, status;
+    bool stays;
+};
+
 struct pending {
     uint64_t id;
     int64_t due_mono_us; /* INT64_MAX: never */
@@ -54,7 +74,9 @@ static struct {
     int lifeline;
     struct pending pending[PENDING_MAX];
     size_t n_pending, n_calls, n_cancels;
-    bool twice, late, deaf;
+    bool twice, late, deaf, mute;
+    struct streaming streaming[PENDING_MAX];
+    size_t n_streaming, n_parts, n_more;
 } gate = { .front.fd = -1, .lifeline = -1 };
 
 static void die(const char *what)
@@ -112,6 +134,79 @@ static void settle(size_t i, uint32_t status)
     free(p.request);
 }
 
+static uint8_t filler[CS_ANSWER_MAX_LEN];
+
+static void part(uint64_t id, struct cs_span message)
+{
+    if (!cs_ok(cs_msg_part_put(&gate.front, id, message)))
+        die("part");
+    gate.n_parts++;
+}
+
+/* Sends what the credit allows; the final answer behind the last part. */
+static void stream_on(size_t i)
+{
+    struct streaming *s = &gate.streaming[i];
+    for (; s->left > 0 && s->credit > 0; s->left--, s->credit--)
+        part(s->id, cs_span_of(filler, s->len));
+    if (s->left > 0 || s->stays)
+        return;
+    answer(s->id, s->status, nothing, nothing, nothing);
+    gate.streaming[i] = gate.streaming[--gate.n_streaming];
+}
+
+static bool stream_start(uint64_t id, const char *word, unsigned n, unsigned len)
+{
+    struct streaming s = { .id = id, .credit = CS_PARTS_AT_FIRST };
+    if (strcmp(word, "parts") == 0 || strcmp(word, "fail") == 0) {
+        s.left = n;
+        s.len = len;
+        s.status = word[0] == 'f' ? 9 : 0;
+    } else if (strcmp(word, "watch") == 0) {
+        part(id, cs_span_str("first"));
+        s.credit--;
+        s.stays = true;
+    } else if (strcmp(word, "overstep") == 0) {
+        for (int i = 0; i <= CS_PARTS_AT_FIRST; i++)
+            part(id, nothing);
+        s.stays = true;
+    } else {
+        return false;
+    }
+    if (gate.n_streaming == PENDING_MAX)
+        die("streaming");
+    gate.streaming[gate.n_streaming++] = s;
+    stream_on(gate.n_streaming - 1);
+    return true;
+}
+
+static cs_result on_more(void *ctx, struct cs_chan *c, const struct cs_msg *m)
+{
+    (void)ctx, (void)c;
+    uint32_t n;
+    CS_TRY(cs_msg_more_get(m->body, &n));
+    gate.n_more += n;
+    for (size_t i = 0; i < gate.n_streaming; i++)
+        if (gate.streaming[i].id == m->id) {
+            gate.streaming[i].credit += n;
+            stream_on(i);
+            break;
+        }
+    return CS_OK;
+}
+
+static void numbers(uint64_t id, const struct cs_msg_call *m)
+{
+    static const char text[] = "# HELP countersign_echo_info A gate for tests.\n"
+                               "# TYPE countersign_echo_info gauge\ncountersign_echo_info 1\n";
+    if (m->peer.transport != CS_TRANSPORT_FRONT || m->request.len != 0)
+        die("numbers");
+    if (!gate.mute)
+        answer(id, 0, nothing, nothing, cs_span_str(text));
+    else
+        keep(id, INT64_MAX, cs_span_str("-"));
+}
+
 static cs_result on_hello(void *ctx, struct cs_chan *c, const struct cs_msg *m)
 {
     (void)ctx, (void)c;
@@ -122,16 +217,26 @@ static cs_result on_hello(void *ctx, struct cs_chan *c, const struct cs_msg *m)
 static cs_result on_call(void *ctx, struct cs_chan *c, const struct cs_msg *m)
 {
     (void)ctx, (void)c;
-    static uint8_t filler[CS_ANSWER_MAX_LEN];
     static const uint8_t details[] = { 8, 9, 0xff };
     struct cs_msg_call call;
     CS_TRY(cs_msg_call_get(m->body, &call));
+    if (call.method == CS_METHOD_METRICS) {
+        numbers(m->id, &call);
+        return CS_OK;
+    }
     gate.n_calls++;
     char word[16] = "";
-    unsigned n = 0;
+    unsigned n = 0, len = 0;
     char head[64] = "";
     memcpy(head, call.request.at, call.request.len < sizeof head ? call.request.len : sizeof head - 1);
-    int n_read = sscanf(head, "%15s %u", word, &n);
+    int n_read = sscanf(head, "%15s %u %u", word, &n, &len);
+    bool streams = call.method == CS_METHOD_HEALTH_WATCH;
+    if (n_read == 3)
+        n_read = 2;
+    if (streams && stream_start(m->id, word, n, len))
+        return CS_OK;
+    if (strcmp(word, "stray") == 0)
+        part(m->id, nothing);
     if (strcmp(word, "refuse") == 0 && n_read == 2)
         answer(m->id, n, cs_span_str("no match for \xc3\xbcn\xc3\xaf 100%"),
                cs_span_of(details, sizeof details), nothing);
@@ -146,7 +251,7 @@ static cs_result on_call(void *ctx, struct cs_chan *c, const struct cs_msg *m)
     else if (strcmp(word, "describe") == 0)
         describe(m->id, &call);
     else
-        answer(m->id, 0, nothing, nothing, call.request);
+        answer(m->id, 0, nothing, nothing, streams && strcmp(word, "whole") != 0 ? nothing : call.request);
     return CS_OK;
 }
 
@@ -154,6 +259,12 @@ static cs_result on_cancel(void *ctx, struct cs_chan *c, const struct cs_msg *m)
 {
     (void)ctx, (void)c;
     gate.n_cancels++;
+    for (size_t i = 0; i < gate.n_streaming && !gate.late; i++)
+        if (gate.streaming[i].id == m->id) {
+            gate.streaming[i] = gate.streaming[--gate.n_streaming];
+            answer(m->id, 1, nothing, nothing, nothing);
+            break;
+        }
     for (size_t i = 0; i < gate.n_pending && !gate.late; i++)
         if (gate.pending[i].id == m->id) {
             settle(i, 1);
@@ -166,6 +277,7 @@ static struct cs_dispatch table[] = {
     { CS_MSG_HELLO, CS_HELLO_MAX_LEN, CS_DISPATCH_OPEN | CS_DISPATCH_ONCE, on_hello },
     { CS_MSG_CALL, CS_MSG_CALL_MAX_LEN, CS_DISPATCH_OPEN, on_call },
     { CS_MSG_CANCEL, 0, CS_DISPATCH_OPEN, on_cancel },
+    { CS_MSG_MORE, 4, CS_DISPATCH_OPEN, on_more },
     { 0 },
 };
 
@@ -288,8 +400,13 @@ static void obey(char *line)
         gate.late = true;
     } else if (strcmp(line, "deaf\n") == 0 || strcmp(line, "hear\n") == 0) {
         gate.deaf = line[0] == 'd';
+    } else if (strcmp(line, "mute\n") == 0) {
+        gate.mute = true;
     }
-    printf("ok calls=%zu cancels=%zu pending=%zu\n", gate.n_calls, gate.n_cancels, gate.n_pending);
+    if (strcmp(line, "streams\n") == 0)
+        printf("ok streaming=%zu parts=%zu more=%zu\n", gate.n_streaming, gate.n_parts, gate.n_more);
+    else
+        printf("ok calls=%zu cancels=%zu pending=%zu\n", gate.n_calls, gate.n_cancels, gate.n_pending);
     (void)fflush(stdout);
 }
 
@@ -368,19 +485,28 @@ int main(int argc, char **argv)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifeline) != 0 ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) != 0)
         die("socketpair");
-    bool tls = argc == 4;
-    const struct cs_frontconf conf = {
-        .n_listeners = tls ? 2 : 1, .listener = { { .name = "door" }, { .name = "api-tls", .tls = true } }
-    };
-    const int inherits[] = {
-        lifeline[1],    channel[1],
-        conf_of(&conf), tls ? open_file(argv[3]) : memory_of(nothing),
-        listener,       tls ? listen_on_port(argv[2]) : -1,
-    };
-    pid_t pid = start_front(argv[1], inherits, tls ? 6 : 5);
+    enum { FIXED = 5 };
+    struct cs_frontconf conf = { .n_listeners = 1, .listener = { { .name = "door" } } };
+    conf.listener[0].reflection = getenv("CS_ECHO_REFLECTION") != NULL;
+    if (getenv("CS_ECHO_MAX_AGE_S") != NULL)
+        conf.listener[0].max_age_s = (uint32_t)strtoul(getenv("CS_ECHO_MAX_AGE_S"), NULL, 10);
+    int inherits[FIXED + 2] = { lifeline[1], channel[1], -1, -1, listener }, n = FIXED;
+    inherits[3] = argc == 4 ? open_file(argv[3]) : memory_of(nothing);
+    if (argc == 4) {
+        inherits[n++] = listen_on_port(argv[2]);
+        conf.listener[conf.n_listeners++] = (struct cs_listener_facts){ .name = "api-tls", .tls = true };
+    }
+    if (getenv("CS_ECHO_METRICS") != NULL) {
+        char path[sizeof(struct sockaddr_un)];
+        (void)snprintf(path, sizeof path, "%s.m", argv[2]);
+        inherits[n++] = listen_at(path);
+        conf.listener[conf.n_listeners++] = (struct cs_listener_facts){ .name = "numbers", .metrics = true };
+    }
+    inherits[2] = conf_of(&conf);
+    pid_t pid = start_front(argv[1], inherits, n);
     if (pid < 0)
         die("fork");
-    for (int i = 0; i < (tls ? 6 : 5); i++)
+    for (int i = 0; i < n; i++)
         (void)close(inherits[i]);
     gate.lifeline = lifeline[0];
     struct cs_hello hello = { .version = CS_IPC_VERSION };

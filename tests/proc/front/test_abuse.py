@@ -58,16 +58,17 @@ def test_client_that_reads_nothing_is_bounded(house):
 
 
 def test_too_many_calls_at_the_gate(house):
-    wires = [Wire(house.path) for _ in range(11)]
+    """One peer gets half of the places: what it holds is never more than what is left."""
+    wires = [Wire(house.path) for _ in range(6)]
     for w in wires:
         for i in range(100):
             w.head(GOOD, 1 + 2 * i)
             w.send(DATA, END_STREAM, 1 + 2 * i, message(b"never"))
     for _ in range(200):
-        if house.say("stats")["pending"] == 1024:
+        if house.say("stats")["pending"] == 512:
             break
         time.sleep(0.02)
-    assert house.say("stats")["pending"] == 1024
+    assert house.say("stats")["pending"] == 512
     refused = 0
     for w in wires:
         w.send(PING, 0, 0, b"fence  2")
@@ -78,7 +79,7 @@ def test_too_many_calls_at_the_gate(house):
                 refused += 1
             if kind == PING and flags & ACK:
                 break
-    assert refused == 1100 - 1024
+    assert refused == 600 - 512
     for w in wires:
         w.s.close()
     for _ in range(200):
@@ -122,53 +123,26 @@ def test_every_bit_flip(house):
 
 
 def test_connections_are_capped(house):
+    """One peer gets half of the table; one more connection of it closes its longest idle one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 1200:
         pytest.skip("not enough descriptors")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
-    many = [Wire(house.path) for _ in range(1024)]
+    busy = Wire(house.path)
+    busy.head(GOOD)
+    busy.send(DATA, END_STREAM, 1, message(b"never"))
+    many = []
+    for _ in range(511):
+        many.append(Wire(house.path))
+        many[-1].send(PING, 0, 0, b"settled ")
     for w in many:
-        assert w.frame()[0] == SETTINGS
+        kind = SETTINGS
+        while kind != PING:
+            kind = w.frame()[0]
     extra = Wire(house.path)
-    extra.s.settimeout(0.3)
-    with pytest.raises(TimeoutError):
-        extra.frame()
-    many.pop().s.close()
-    extra.s.settimeout(10)
     still_serves(extra, 1)
+    assert many[0].closed() == (0, b"")  # GOAWAY without an error: its calls may go elsewhere
+    still_serves(many[1], 1)
+    still_serves(busy, 3)
     for w in many:
         w.s.close()
-
-
-def test_silent_and_unfinished_clients_are_cut(house):
-    """Ten seconds for the preface, ten for a header block; a served connection stays."""
-    served = Wire(house.path)
-    still_serves(served, 1)
-    silent = socket.socket(socket.AF_UNIX)
-    silent.settimeout(20)
-    silent.connect(house.path)
-    unfinished = Wire(house.path)
-    unfinished.s.settimeout(20)
-    unfinished.send(HEADERS, 0, 1, unfinished.enc.encode(GOOD))
-    start = time.monotonic()
-    unfinished.closed()
-    while silent.recv(4096):
-        pass
-    assert 8 < time.monotonic() - start < 15
-    assert house.logged("header block not finished")
-    assert house.logged("no HTTP/2 settings")
-    still_serves(served, 3)
-
-
-@pytest.mark.parametrize("bytes_", [b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", b"\0" * 64])
-def test_other_protocols_are_cut(house, bytes_):
-    s = socket.socket(socket.AF_UNIX)
-    s.settimeout(10)
-    s.connect(house.path)
-    s.sendall(bytes_)
-    try:
-        while s.recv(4096):
-            pass
-    except ConnectionResetError:
-        pass
-    still_serves(Wire(house.path), 1)

@@ -90,7 +90,23 @@ static void one_change_a_row(void **state)
         { "gzip", NULL, { 0 }, { "grpc-encoding", "gzip", 0 }, CS_HEAD_ENCODING },
         { "empty encoding", NULL, { 0 }, { "grpc-encoding", "", 0 }, CS_HEAD_ENCODING },
         { "bad timeout", "grpc-timeout", { 0 }, { "grpc-timeout", "1s", 0 }, CS_HEAD_TIMEOUT },
-        { "unknown path", ":path", { ":path", "/grpc.health.v1.Health/Watch", 0 }, { 0 }, CS_HEAD_PATH },
+        { "unknown path", ":path", { ":path", "/grpc.health.v1.Health/Look", 0 }, { 0 }, CS_HEAD_PATH },
+        { "path of the front's own question", ":path", { ":path", "//", 0 }, { 0 }, CS_HEAD_PATH },
+        { "reflection",
+          ":path",
+          { ":path", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", 0 },
+          { 0 },
+          CS_HEAD_FINE },
+        { "reflection, older",
+          ":path",
+          { ":path", "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", 0 },
+          { 0 },
+          CS_HEAD_FINE },
+        { "reflection, unknown",
+          ":path",
+          { ":path", "/grpc.reflection.v2.ServerReflection/ServerReflectionInfo", 0 },
+          { 0 },
+          CS_HEAD_PATH },
         { "path in other case",
           ":path",
           { ":path", "/grpc.health.v1.health/Check", 0 },
@@ -143,7 +159,10 @@ static void every_method_has_its_path(void **state)
 #undef X
     };
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-        assert_int_equal(cs_method_of_path(cs_span_str(paths[i])), i + 1);
+        assert_int_equal(cs_method_of_path(cs_span_str(paths[i])),
+                         i + 1 == CS_METHOD_METRICS ? CS_METHOD_NONE : i + 1);
+    assert_true(cs_method_streams(CS_METHOD_HEALTH_WATCH));
+    assert_true(!cs_method_streams(CS_METHOD_HEALTH_CHECK) && !cs_method_streams(CS_METHOD_NONE));
 }
 
 static enum cs_head_fault with_filler(unsigned n_fields, size_t value_len)

@@ -56,10 +56,10 @@ static void calls_are_bounded_and_never_mixed_up(void **state)
     static uint64_t id[CS_CALLS_MAX];
     struct cs_call *call;
     for (unsigned i = 0; i < CS_CALLS_MAX; i++) {
-        assert_true(cs_ok(cs_calls_take(&t, i, (int32_t)i, 0, 60000000, &call)));
+        assert_true(cs_ok(cs_calls_take(&t, i, (int32_t)i, false, 0, 60000000, &call)));
         id[i] = call->id;
     }
-    assert_true(cs_is(cs_calls_take(&t, 1, 1, 0, 1, &call), CS_NUM_FULL));
+    assert_true(cs_is(cs_calls_take(&t, 1, 1, false, 0, 1, &call), CS_NUM_FULL));
     assert_null(cs_calls_find(&t, 0));
     assert_null(cs_calls_find(&t, id[3] + CS_CALLS_MAX * 4096ull));
     call = cs_calls_find(&t, id[3]);
@@ -69,7 +69,7 @@ static void calls_are_bounded_and_never_mixed_up(void **state)
     assert_int_equal(t.n_taken, CS_CALLS_MAX);
     cs_calls_free(&t, call);
     assert_null(cs_calls_find(&t, id[3])); /* a second answer finds nothing */
-    assert_true(cs_ok(cs_calls_take(&t, 9, 9, 0, 60000000, &call)));
+    assert_true(cs_ok(cs_calls_take(&t, 9, 9, false, 0, 60000000, &call)));
     assert_null(cs_calls_find(&t, id[3])); /* nor does it find the slot's next call */
     assert_true(call->id != id[3]);
     cs_calls_done(&t);
@@ -83,9 +83,9 @@ static void deadline_comes_once_and_not_for_the_abandoned(void **state)
     struct cs_calls t;
     struct cs_call *a, *b, *c;
     assert_true(cs_ok(cs_calls_init(&t, base, on_deadline, NULL)));
-    assert_true(cs_ok(cs_calls_take(&t, 1, 1, 0, 1000, &a)));
-    assert_true(cs_ok(cs_calls_take(&t, 1, 3, 0, 1000, &b)));
-    assert_true(cs_ok(cs_calls_take(&t, 1, 5, 0, 1000, &c)));
+    assert_true(cs_ok(cs_calls_take(&t, 1, 1, false, 0, 1000, &a)));
+    assert_true(cs_ok(cs_calls_take(&t, 1, 3, false, 0, 1000, &b)));
+    assert_true(cs_ok(cs_calls_take(&t, 1, 5, false, 0, 1000, &c)));
     cs_calls_abandon(b);
     cs_calls_free(&t, c);
     n_late = 0;
