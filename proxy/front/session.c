@@ -216,6 +216,14 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
     return 0;
 }
 
+/* Only types that somebody may want reach on_begin_frame, which is where unknown ones are paid for. */
+static int on_unknown_frame(nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd,
+                            void *user_data)
+{
+    (void)session, (void)payload, (void)hd, (void)user_data;
+    return NGHTTP2_ERR_CANCEL; /* nobody does */
+}
+
 static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user_data)
 {
     (void)session, (void)frame, (void)error;
@@ -298,6 +306,9 @@ CS_RESULT cs_session_setup(struct cs_front *f)
     if (nghttp2_session_callbacks_new(&f->callbacks) != 0)
         return CS_ERR(NO_MEMORY);
     nghttp2_session_callbacks_set_on_begin_frame_callback(f->callbacks, on_begin_frame);
+    nghttp2_session_callbacks_set_unpack_extension_callback(f->callbacks, on_unknown_frame);
+    for (unsigned type = 10; type <= UINT8_MAX; type++)
+        nghttp2_option_set_user_recv_extension_type(f->option, (uint8_t)type);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(f->callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(f->callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(f->callbacks, on_header);

@@ -146,3 +146,55 @@ def test_connections_are_capped(house):
     still_serves(busy, 3)
     for w in many:
         w.s.close()
+
+
+def test_silent_and_unfinished_clients_are_cut(house):
+    """Ten seconds for the preface, ten for a header block; a served connection stays."""
+    served = Wire(house.path)
+    still_serves(served, 1)
+    silent = socket.socket(socket.AF_UNIX)
+    silent.settimeout(20)
+    silent.connect(house.path)
+    unfinished = Wire(house.path)
+    unfinished.s.settimeout(20)
+    unfinished.send(HEADERS, 0, 1, unfinished.enc.encode(GOOD))
+    start = time.monotonic()
+    unfinished.closed()
+    while silent.recv(4096):
+        pass
+    assert 8 < time.monotonic() - start < 15
+    assert house.logged("header block not finished")
+    assert house.logged("no HTTP/2 settings")
+    still_serves(served, 3)
+
+
+@pytest.mark.parametrize("bytes_", [b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", b"\0" * 64])
+def test_other_protocols_are_cut(house, bytes_):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(10)
+    s.connect(house.path)
+    s.sendall(bytes_)
+    try:
+        while s.recv(4096):
+            pass
+    except ConnectionResetError:
+        pass
+    still_serves(Wire(house.path), 1)
+
+
+@pytest.mark.parametrize("frame", [Wire.raw(SETTINGS, 0, 0, b""), Wire.raw(0xbe, 0, 0, b"x"),
+                                   Wire.raw(DATA, 0, 1, b"")], ids=["settings", "unknown", "empty data"])
+def test_frames_that_bring_nothing(house, frame):
+    """A hundred at once are too many; half of them are not."""
+    w = Wire(house.path)
+    w.head(GOOD)
+    for _ in range(50):
+        w.s.sendall(frame)
+    still_serves(w, 3)
+    for _ in range(60):
+        try:
+            w.s.sendall(frame)
+        except (BrokenPipeError, ConnectionResetError):
+            break
+    assert w.closed() in (None, (ENHANCE_YOUR_CALM, b"too_many_frames"))
+    still_serves(Wire(house.path), 1)

@@ -149,17 +149,6 @@ def test_drain_ends_streams(house, channel):
     assert time.monotonic() - start < 8
 
 
-def goaways(w, until):
-    """(last stream, code) of each GOAWAY until the connection ends, and when it ended."""
-    seen = []
-    while True:
-        f = w.frame()
-        if f is None:
-            return seen, time.monotonic()
-        if f[0] == GOAWAY:
-            seen.append(struct.unpack(">II", f[3][:8]))
-
-
 def test_age(tmp_path):
     """Notice, a round trip, GOAWAY; the running call is finished; a young connection serves on."""
     house = House(str(tmp_path), CS_ECHO_MAX_AGE_S="2")
