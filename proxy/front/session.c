@@ -291,6 +291,8 @@ static CS_RESULT option_new(nghttp2_option **out)
     nghttp2_option *option;
     if (nghttp2_option_new(&option) != 0)
         return CS_ERR(NO_MEMORY);
+    for (unsigned type = 10; type <= UINT8_MAX; type++) /* RFC 9113 defines 0 to 9 */
+        nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_max_outbound_ack(option, CS_FRONT_ACKS_MAX);
     nghttp2_option_set_stream_reset_rate_limit(option, CS_FRONT_RESET_BURST, CS_FRONT_RESETS_PER_S);
@@ -307,8 +309,6 @@ CS_RESULT cs_session_setup(struct cs_front *f)
         return CS_ERR(NO_MEMORY);
     nghttp2_session_callbacks_set_on_begin_frame_callback(f->callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_unpack_extension_callback(f->callbacks, on_unknown_frame);
-    for (unsigned type = 10; type <= UINT8_MAX; type++)
-        nghttp2_option_set_user_recv_extension_type(f->option, (uint8_t)type);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(f->callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(f->callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(f->callbacks, on_header);
