@@ -23,8 +23,7 @@
  *   anything    as a unary call without its message
  *
  * and "stray" on a unary call sends it a part. Metrics are asked for by the front itself: two lines.
- * The environment shapes the listener: CS_ECHO_REFLECTION, CS_ECHO_MAX_AGE_S; with CS_ECHO_METRICS there is
- * a second one, for metrics, at the path with ".m" appended.
+ * echo_start.h says how the environment shapes the listeners.
  *
  * A cancelled call is answered too, as the messages want. Lines on standard input: "drain" (byte on
  * the lifeline), "material FILE" (new TLS material), "nonsense" (another byte), "gatedrain" (message), "cut"
@@ -53,6 +52,7 @@
 #include "proxy/ipc/frontconf.h"
 #include "proxy/ipc/messages.h"
 #include "proxy/ipc/process.h"
+#include "tests/proc/front/echo_start.h"
 
 enum { PENDING_MAX = 4096 };
 
@@ -79,19 +79,13 @@ static struct {
     size_t n_streaming, n_parts, n_more;
 } gate = { .front.fd = -1, .lifeline = -1 };
 
-static void die(const char *what)
-{
-    perror(what);
-    exit(1);
-}
-
 static void answer(uint64_t id, uint32_t status, struct cs_span text, struct cs_span details,
                    struct cs_span response)
 {
     struct cs_msg_answer m = { status, text, details, response };
     for (int i = 0; i < (gate.twice ? 2 : 1); i++)
         if (!cs_ok(cs_msg_answer_put(&gate.front, id, &m)))
-            die("answer");
+            echo_die("answer");
     gate.twice = false;
 }
 
@@ -118,10 +112,10 @@ static void describe(uint64_t id, const struct cs_msg_call *m)
 static void keep(uint64_t id, int64_t due_mono_us, struct cs_span request)
 {
     if (gate.n_pending == PENDING_MAX)
-        die("pending");
+        echo_die("pending");
     uint8_t *copy = malloc(request.len);
     if (copy == NULL)
-        die("malloc");
+        echo_die("malloc");
     memcpy(copy, request.at, request.len);
     gate.pending[gate.n_pending++] = (struct pending){ id, due_mono_us, copy, request.len };
 }
@@ -139,7 +133,7 @@ static uint8_t filler[CS_ANSWER_MAX_LEN];
 static void part(uint64_t id, struct cs_span message)
 {
     if (!cs_ok(cs_msg_part_put(&gate.front, id, message)))
-        die("part");
+        echo_die("part");
     gate.n_parts++;
 }
 
@@ -174,7 +168,7 @@ static bool stream_start(uint64_t id, const char *word, unsigned n, unsigned len
         return false;
     }
     if (gate.n_streaming == PENDING_MAX)
-        die("streaming");
+        echo_die("streaming");
     gate.streaming[gate.n_streaming++] = s;
     stream_on(gate.n_streaming - 1);
     return true;
@@ -200,7 +194,7 @@ static void numbers(uint64_t id, const struct cs_msg_call *m)
     static const char text[] = "# HELP countersign_echo_info A gate for tests.\n"
                                "# TYPE countersign_echo_info gauge\ncountersign_echo_info 1\n";
     if (m->peer.transport != CS_TRANSPORT_FRONT || m->request.len != 0)
-        die("numbers");
+        echo_die("numbers");
     if (!gate.mute)
         answer(id, 0, nothing, nothing, cs_span_str(text));
     else
@@ -281,83 +275,10 @@ static struct cs_dispatch table[] = {
     { 0 },
 };
 
-/* The front, with its descriptors at their numbers and every other one closed. */
-static pid_t start_front(const char *program, const int *inherits, int n)
-{
-    pid_t pid = fork();
-    if (pid != 0)
-        return pid;
-    int high[8];
-    for (int i = 0; i < n; i++)
-        if ((high[i] = fcntl(inherits[i], F_DUPFD, 100)) < 0)
-            die("fcntl");
-    for (int i = 0; i < n; i++)
-        if (dup2(high[i], CS_FD_LIFELINE + i) < 0)
-            die("dup2");
-    (void)close(0);
-    (void)close(1);
-    (void)close_range((unsigned)(CS_FD_LIFELINE + n), ~0u, 0);
-    (void)execl(program, "countersign-front", (char *)NULL);
-    _exit(127);
-}
-
-/* Memory with these bytes, to be read from its start. */
-static int memory_of(struct cs_span bytes)
-{
-    int fd = memfd_create("test", MFD_CLOEXEC);
-    if (fd < 0 || !cs_ok(cs_write_all(fd, bytes)) || lseek(fd, 0, SEEK_SET) != 0)
-        die("memfd");
-    return fd;
-}
-
-static int conf_of(const struct cs_frontconf *conf)
-{
-    CS_AUTO_BUF struct cs_buf bytes = { 0 };
-    if (!cs_ok(cs_frontconf_put(&bytes, conf)))
-        die("configuration");
-    return memory_of(cs_buf_span(&bytes));
-}
-
-static int listen_at(const char *path)
-{
-    struct sockaddr_un addr = { .sun_family = AF_UNIX };
-    if (strlen(path) >= sizeof addr.sun_path)
-        die("path");
-    memcpy(addr.sun_path, path, strlen(path) + 1);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&addr, sizeof addr) != 0 || listen(fd, 256) != 0)
-        die("listen");
-    return fd;
-}
-
-static int listen_on_port(const char *path)
-{
-    struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof addr;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&addr, sizeof addr) != 0 || listen(fd, 256) != 0 ||
-        getsockname(fd, (struct sockaddr *)&addr, &len) != 0)
-        die("listen");
-    char file[256];
-    (void)snprintf(file, sizeof file, "%s.port", path);
-    FILE *out = fopen(file, "w");
-    if (out == NULL || fprintf(out, "%u", ntohs(addr.sin_port)) < 0 || fclose(out) != 0)
-        die("port");
-    return fd;
-}
-
-static int open_file(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        die(path);
-    return fd;
-}
-
 static void send_material(char *path)
 {
     path[strcspn(path, "\n")] = '\0';
-    int fd = open_file(path);
+    int fd = echo_open_file(path);
     uint8_t word = CS_LIFELINE_TLS;
     union {
         struct cmsghdr header;
@@ -373,7 +294,7 @@ static void send_material(char *path)
                            .cmsg_len = CMSG_LEN(sizeof fd) };
     memcpy(CMSG_DATA(c), &fd, sizeof fd);
     if (sendmsg(gate.lifeline, &m, MSG_NOSIGNAL) != 1)
-        die("sendmsg");
+        echo_die("sendmsg");
     (void)close(fd);
 }
 
@@ -388,7 +309,7 @@ static void obey(char *line)
         send_material(line + 9);
     } else if (strcmp(line, "gatedrain\n") == 0) {
         if (!cs_ok(cs_chan_put(&gate.front, CS_MSG_DRAIN, 0, NULL, 0)))
-            die("put");
+            echo_die("put");
     } else if (strcmp(line, "cut\n") == 0) {
         (void)close(gate.lifeline);
         gate.lifeline = -1;
@@ -442,7 +363,7 @@ static void run(void)
         if (cs_chan_wants_write(&gate.front))
             p[0].events |= POLLOUT;
         if (poll(p, 3, wait_ms) < 0 && errno != EINTR)
-            die("poll");
+            echo_die("poll");
         if (p[0].revents != 0) {
             cs_result r = cs_chan_fill(&gate.front);
             if (cs_ok(r))
@@ -481,41 +402,18 @@ int main(int argc, char **argv)
         return 2;
     (void)signal(SIGPIPE, SIG_IGN);
     (void)setvbuf(stdin, NULL, _IONBF, 0);
-    int listener = listen_at(argv[2]);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifeline) != 0 ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) != 0)
-        die("socketpair");
-    enum { FIXED = 5 };
-    struct cs_frontconf conf = { .n_listeners = 1, .listener = { { .name = "door" } } };
-    conf.listener[0].reflection = getenv("CS_ECHO_REFLECTION") != NULL;
-    if (getenv("CS_ECHO_MAX_AGE_S") != NULL)
-        conf.listener[0].max_age_s = (uint32_t)strtoul(getenv("CS_ECHO_MAX_AGE_S"), NULL, 10);
-    int inherits[FIXED + 2] = { lifeline[1], channel[1], -1, -1, listener }, n = FIXED;
-    inherits[3] = argc == 4 ? open_file(argv[3]) : memory_of(nothing);
-    if (argc == 4) {
-        inherits[n++] = listen_on_port(argv[2]);
-        conf.listener[conf.n_listeners++] = (struct cs_listener_facts){ .name = "api-tls", .tls = true };
-    }
-    if (getenv("CS_ECHO_METRICS") != NULL) {
-        char path[sizeof(struct sockaddr_un)];
-        (void)snprintf(path, sizeof path, "%s.m", argv[2]);
-        inherits[n++] = listen_at(path);
-        conf.listener[conf.n_listeners++] = (struct cs_listener_facts){ .name = "numbers", .metrics = true };
-    }
-    inherits[2] = conf_of(&conf);
-    pid_t pid = start_front(argv[1], inherits, n);
-    if (pid < 0)
-        die("fork");
-    for (int i = 0; i < n; i++)
-        (void)close(inherits[i]);
+        echo_die("socketpair");
+    pid_t pid = echo_start(argv[1], argv[2], argc == 4 ? argv[3] : NULL, lifeline[1], channel[1]);
     gate.lifeline = lifeline[0];
     struct cs_hello hello = { .version = CS_IPC_VERSION };
     if (!cs_ok(cs_chan_init(&gate.front, channel[0], 2 * CS_MSG_CALL_MAX_LEN, 256 * 1024 * 1024)) ||
         !cs_ok(cs_hello_put(&gate.front, &hello)))
-        die("channel");
+        echo_die("channel");
     run();
     if (waitpid(pid, &status, 0) != pid)
-        die("waitpid");
+        echo_die("waitpid");
     printf("front exit=%d signal=%d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -1,
            WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     for (size_t i = 0; i < gate.n_pending; i++)

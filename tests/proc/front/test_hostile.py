@@ -13,8 +13,10 @@ import h2.config
 import h2.connection
 import h2.events
 import pytest
-from byhand import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOOD, HEADERS, PING, RST, SETTINGS, Wire,
-                    message)
+from authority import CLIENT
+from byhand import (CONTINUATION, DATA, ECHO, END_HEADERS, END_STREAM, GOOD, HEADERS, PING, RST, SETTINGS,
+                    Wire, message)
+from test_tls import Door
 
 DEADLINE_S = 3.0
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -330,3 +332,73 @@ def test_half_open_connections(siege, capsys):
     for s in many:
         s.close()
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
+def test_half_open_tls(tmp_path, capsys):
+    """TCP connections that begin a handshake at most: one pool of strangers, whose oldest goes first."""
+    door = Door(tmp_path)
+    pair = door.ca.issue(("ra.example",), (CLIENT,))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4200), hard))
+    pid, many, took, stop = door.house.front_pid(), [], [], threading.Event()
+    before = rss_kib(pid)
+
+    def attack():
+        while not stop.is_set():
+            s = socket.create_connection(("localhost", door.port))
+            try:
+                s.sendall((b"", b"\x16\x03\x01\x02\x00\x01\x00", b"\x16")[len(many) % 3])
+            except OSError:
+                pass
+            many.append(s)
+            if len(many) > 3000:
+                many.pop(0).close()
+
+    thread = threading.Thread(target=attack, daemon=True)
+    thread.start()
+    while len(took) < 15 or (len(many) < 2000 and thread.is_alive()):
+        start = time.monotonic()
+        with door.channel(pair) as ch:
+            assert ch.unary_unary(ECHO)(b"good", timeout=DEADLINE_S) == b"good"
+        took.append(time.monotonic() - start)
+    stop.set()
+    thread.join(timeout=10)
+    high = rss_kib(pid, "VmHWM")
+    with capsys.disabled():
+        print("\nhalf_open_tls: %d at once, %d good handshakes and calls, slowest %.1f ms, RSS %d -> at most %d KiB" % (
+            len(many), len(took), 1000 * max(took), before, high), flush=True)
+    assert len(os.listdir("/proc/%d/fd" % pid)) < 700
+    assert high - before < RSS_GROWTH_MAX_KIB
+    for s in many:
+        s.close()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    door.house.close()
+
+
+def test_one_peer_cannot_starve_another(tmp_path):
+    """A local user takes all the connections and calls it may; a client on TLS is served."""
+    door = Door(tmp_path)
+    pair = door.ca.issue(("ra.example",), (CLIENT,))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 2000), hard))
+    wires = [Wire(door.house.path) for _ in range(510)]
+    for w in wires[:6]:
+        for i in range(100):
+            w.head(GOOD, 1 + 2 * i)
+            w.send(DATA, END_STREAM, 1 + 2 * i, message(b"never"))
+    for _ in range(500):
+        if door.house.say("stats")["pending"] == 512:
+            break
+        time.sleep(0.01)
+    assert door.house.say("stats")["pending"] == 512
+    refused = Wire(door.house.path)
+    refused.head(GOOD)
+    refused.send(DATA, END_STREAM, 1, message(b"x"))
+    assert refused.answer()[0]["grpc-status"] == "8"
+    with door.channel(pair) as ch:
+        futures = [ch.unary_unary(ECHO).future(b"delay 300 %d" % i, timeout=10) for i in range(90)]
+        assert [f.result() for f in futures] == [b"delay 300 %d" % i for i in range(90)]
+    for w in wires:
+        w.s.close()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    door.house.close()
