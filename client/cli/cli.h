@@ -85,6 +85,8 @@ int cs_cmd_evaluate(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_authorize(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_deposit(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_health(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_status(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_clients(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_ledger_verify(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_ledger_show(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_scope(struct cs_cli *cli, const struct cs_args *args);
@@ -102,5 +104,6 @@ extern const struct cs_option cs_options_keygen[], cs_options_attest_domain[], c
     cs_options_health[], cs_options_ledger_verify[], cs_options_ledger_show[], cs_options_policy_check[],
     cs_options_attest_from_open_mpic[], cs_options_lint_request[], cs_options_rules[], cs_options_explain[],
     cs_options_authorize[];
+extern const struct cs_option cs_options_status[], cs_options_clients[];
 
 #endif

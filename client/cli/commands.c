@@ -26,6 +26,8 @@ const struct cs_command cs_commands[] = {
     ROW("authorize", "have a TBSCertificate judged, to be signed by its digest", NULL, 0, 0, authorize),
     ROW("deposit", "deposit evidence before a request", NULL, 0, 0, deposit),
     ROW("health", "ask the proxy whether it serves", NULL, 0, 0, health),
+    ROW("status", "show how the proxy is, on one screen", NULL, 0, 0, status),
+    ROW("clients", "show who uses the proxy, and what came of it", NULL, 0, 0, clients),
     ROW("ledger verify", "prove a ledger file consistent", "FILE", 1, 1, ledger_verify),
     ROW("ledger show", "print the entries of a ledger file", "FILE", 1, 1, ledger_show),
     ROW("scope", "list the issuances that a question touches, and prove the list complete", NULL, 0, 0,

@@ -119,14 +119,47 @@ static const char *rpc_name(int method)
     return method > 0 && method < CS_METHOD_COUNT ? names[method] : "?";
 }
 
+/* Members that the policy left out are absent. */
 static json_t *client_of(const struct cs_policy *p, const struct cs_client *c)
 {
-    json_t *issuers = json_array();
+    CS_AUTO_BUF struct cs_buf identity = { .max = 1024 };
+    json_t *issuers = json_array(), *accounts = json_array(), *for_clients = json_array();
     for (uint32_t i = 0; i < p->n_issuers; i++)
         if (c->issuers >> i & 1)
             json_array_append_new(issuers, text(p->issuer[i].id));
-    return json_pack("{s:o, s:o, s:I, s:o, s:o}", "name", text(c->name), "api_version", text(c->api_version),
-                     "uid", (json_int_t)c->uid, "rpcs", names_of_bits(c->rpcs, rpc_name), "issuers", issuers);
+    for (uint32_t i = 0; i < c->n_accounts; i++)
+        json_array_append_new(accounts, text(c->account[i]));
+    for (uint32_t i = 0; i < p->n_clients; i++)
+        if (&p->client[i] != c && cs_client_may_authorize_for(p, c, &p->client[i]))
+            json_array_append_new(for_clients, text(p->client[i].name));
+    cs_client_identity_put(c, &identity);
+    json_t *out = json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", text(c->name), "api_version",
+                            text(c->api_version), "identity", text(cs_buf_span(&identity)), "rpcs",
+                            names_of_bits(c->rpcs, rpc_name), "issuers", issuers);
+    if (c->profiles != 0)
+        json_object_set_new(out, "profiles", names_of_bits(c->profiles, cs_profile_name));
+    if (c->n_accounts != 0)
+        json_object_set(out, "accounts", accounts);
+    if (json_array_size(for_clients) != 0)
+        json_object_set(out, "authorizes_for", for_clients);
+    json_decref(accounts);
+    json_decref(for_clients);
+    const struct {
+        const char *name;
+        uint32_t n;
+    } numbers[] = {
+        { "per_second", c->limits.per_second },      { "burst", c->limits.burst },
+        { "in_flight", c->limits.in_flight },        { "max_validity_s", c->max_validity_s },
+        { "max_domain_age_s", c->max_domain_age_s }, { "max_identity_age_s", c->max_identity_age_s }
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i].n != 0)
+            json_object_set_new(out, numbers[i].name, json_integer(numbers[i].n));
+    if (c->retired_unix_s != INT64_MAX)
+        json_object_set_new(out, "retired_at", cs_cli_time(c->retired_unix_s));
+    if (c->all_entries)
+        json_object_set_new(out, "all_entries", json_true());
+    return out;
 }
 
 static json_t *version_of(const struct cs_version *v)

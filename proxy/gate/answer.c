@@ -1,9 +1,10 @@
-#include "proxy/gate/gate.h"
+#include "proxy/gate/caller.h"
 
 #include <stdlib.h>
 
 CS_RESULT cs_answer_now(struct cs_gate *g, uint64_t call, const struct cs_msg_answer *a)
 {
+    cs_open_call_done(g, call, a->status);
     return cs_msg_answer_put(&g->front, call, a);
 }
 
@@ -26,6 +27,7 @@ CS_RESULT cs_answer_held(struct cs_gate *g, uint64_t call, const struct cs_msg_a
     struct cs_held_answer *h = &g->held[g->n_held];
     cs_buf_reset(&h->frame); /* the memory of earlier turns serves again */
     h->call = call;
+    h->status = a->status;
     cs_buf_put_u32(&h->frame, a->status);
     put_part(&h->frame, a->text);
     put_part(&h->frame, a->details);
@@ -46,6 +48,7 @@ CS_RESULT cs_answers_release(struct cs_gate *g, bool committed)
                                     "the ledger could not record the decision; nothing was signed"));
             continue;
         }
+        cs_open_call_done(g, h->call, h->status);
         CS_TRY(cs_chan_put(&g->front, CS_MSG_ANSWER, h->call,
                            (const struct cs_span[]){ cs_buf_span(&h->frame) }, 1));
     }

@@ -22,14 +22,6 @@ static const struct cs_client *client_of_name(const struct cs_policy *p, struct 
     return NULL;
 }
 
-static bool may_authorize_for(const struct cs_client *c, struct cs_span name)
-{
-    bool may = cs_span_eq(c->name, name);
-    for (uint32_t i = 0; i < c->n_authorizes_for; i++)
-        may = may || cs_span_eq(c->authorizes_for[i], name);
-    return may;
-}
-
 /* *out_done: refused, for an authorization that the caller may not give or that nobody could spend. */
 static CS_RESULT check_client(struct authorizing *w, bool *out_done)
 {
@@ -41,11 +33,11 @@ static CS_RESULT check_client(struct authorizing *w, bool *out_done)
     const struct cs_issuer *issuer = cs_policy_issuer(p, a->ask.issuer);
     struct cs_verdict v = { .arena = arena };
     *out_done = true;
-    if (!may_authorize_for(a->call->client, w->for_client))
+    if (c == NULL || !cs_client_may_authorize_for(p, a->call->client, c))
         cs_verdict_add(&v, CS_RULE_N01, "for_client", name,
                        "a client that the policy lists in authorizes_for of client %s",
                        cs_show_text(arena, a->call->client->name));
-    else if (c == NULL || (c->rpcs >> CS_METHOD_SIGN_AUTHORIZED & 1) == 0)
+    else if (!cs_client_may_call(c, CS_METHOD_SIGN_AUTHORIZED))
         cs_verdict_add(&v, CS_RULE_N01, "for_client", name,
                        "a client of the policy with the RPC SignAuthorized");
     else if (issuer != NULL && (c->issuers >> (issuer - p->issuer) & 1) == 0)

@@ -4,6 +4,7 @@
 #include "proto/canonical.h"
 #include "proxy/base/clock.h"
 #include "proxy/gate/deposit_key.h"
+#include "proxy/gate/numbers.h"
 #include "proxy/gate/report.h"
 
 enum { DEPOSIT_MAX = 512 };
@@ -70,6 +71,7 @@ static CS_RESULT store_one(struct depositing *d, const struct cs_evidence *e,
     entry.body_case = COUNTERSIGN__LEDGER__V1__ENTRY__BODY_DEPOSIT;
     entry.deposit = &m;
     CS_TRY(cs_ledger_append(l, &entry, out_seq));
+    d->gate->numbers->n_deposits++;
     /* an objection stays found after its own expiry (gather.c) */
     bool keep =
         e->statement->body_case == COUNTERSIGN__V1__STATEMENT__BODY_APPROVAL &&

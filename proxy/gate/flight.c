@@ -9,6 +9,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 #include "proxy/gate/der/tbs.h"
+#include "proxy/gate/numbers.h"
 
 struct cs_flight *cs_flight_open(struct cs_gate *g)
 {
@@ -140,6 +141,14 @@ CS_RESULT cs_flight_close(struct cs_gate *g, struct cs_flight *f, int result, st
                           struct cs_span text)
 {
     f->result = result;
+    if (result == COUNTERSIGN__LEDGER__V1__OUTCOME_RESULT__OUTCOME_RESULT_SIGNED) {
+        g->numbers->n_signatures++;
+        g->numbers->client[cs_client_number(g->policy, f->client)].n_signed++;
+    } else if (result == COUNTERSIGN__LEDGER__V1__OUTCOME_RESULT__OUTCOME_RESULT_NOT_SIGNED) {
+        g->numbers->n_not_signed++;
+    } else {
+        g->numbers->n_unknown_outcomes++;
+    }
     cs_buf_put(&f->signature, signature.at, signature.len);
     size_t len = text.len < sizeof f->text - 1 ? text.len : sizeof f->text - 1;
     if (len != 0)
@@ -268,6 +277,15 @@ static CS_RESULT retry_unrecorded(struct cs_gate *g)
     return CS_OK;
 }
 
+static CS_RESULT timed_commit(struct cs_gate *g, struct cs_grant_list *out)
+{
+    CS_AUTO_TIMER(timer, g->numbers, CS_TIME_COMMIT);
+    CS_TRY(cs_ledger_commit(g->ledger, out));
+    g->numbers->n_commits++;
+    g->numbers->last_commit_unix_us = cs_clock_unix_us();
+    return CS_OK;
+}
+
 static CS_RESULT commit_turn(struct cs_gate *g)
 {
     struct cs_grant_list list = { 0 };
@@ -275,11 +293,12 @@ static CS_RESULT commit_turn(struct cs_gate *g)
     if (g->turn_failed)
         cs_ledger_abandon(g->ledger);
     else
-        r = cs_ledger_commit(g->ledger, &list);
+        r = timed_commit(g, &list);
     g->turn_failed = false;
     bool was_failed = g->ledger_failed;
     g->ledger_failed = !cs_ok(r);
     if (g->ledger_failed) {
+        g->numbers->n_commit_failures++;
         cs_log_begin(CS_LOG_ERROR, "ledger_commit_failed");
         cs_log_result(r);
         cs_log_end();

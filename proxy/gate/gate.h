@@ -28,9 +28,13 @@ enum {
 struct cs_call {
     uint64_t id;
     const struct cs_msg_call *msg;
-    const struct cs_client *client;
-    const char *rpc; /* name of the method, static */
+    const struct cs_client *client; /* NULL for strangers */
+    enum cs_who who;
+    struct cs_span tls_name; /* as cs_policy_who gives it */
+    const char *rpc;         /* name of the method, static */
     struct cs_arena *arena;
+    struct cs_gate *gate;
+    int64_t since_mono_us; /* when it arrived */
 };
 
 enum cs_flight_state {
@@ -65,6 +69,7 @@ struct cs_flight {
     uint32_t n_waiters;
     uint64_t waiter[CS_GATE_WAITERS_MAX]; /* call ids; none: everybody went away */
     uint32_t signer;
+    int64_t sent_mono_us; /* when a signer got it */
     /* outcome, from CLOSING on */
     int result; /* Countersign__Ledger__V1__OutcomeResult */
     struct cs_buf signature;
@@ -85,14 +90,22 @@ struct cs_signer_link {
 /* An answer that waits for the commit of the turn. */
 struct cs_held_answer {
     uint64_t call;
+    uint32_t status;
     struct cs_buf frame; /* packed answer */
 };
+
+struct cs_callers; /* caller.h */
+struct cs_numbers; /* numbers.h */
+struct cs_streams; /* stream.h */
 
 struct cs_gate {
     struct cs_policy *policy;
     struct cs_lists *lists; /* NULL when no issuer signs leaves */
     struct cs_ledger *ledger;
     struct cs_evidence_cache *cache;
+    struct cs_callers *callers;
+    struct cs_numbers *numbers;
+    struct cs_streams *streams;
     struct cs_sha256 keytable_digest;
     struct cs_chan front;
     struct cs_dispatch front_table[8];
@@ -118,7 +131,8 @@ struct cs_gate {
 
 /* ---- answers (answer.c) ---- */
 
-/* cs_answer_now puts an answer on the front's channel; cs_answer_held keeps it until this turn's
+/* Every final answer of a call leaves by one of these two, which count it and free the call's place.
+ * cs_answer_now puts an answer on the front's channel; cs_answer_held keeps it until this turn's
  * commit succeeded (when it fails, the call is answered UNAVAILABLE instead). */
 CS_RESULT cs_answer_now(struct cs_gate *g, uint64_t call, const struct cs_msg_answer *a);
 CS_RESULT cs_answer_held(struct cs_gate *g, uint64_t call, const struct cs_msg_answer *a);
@@ -154,6 +168,20 @@ CS_RESULT cs_rpc_authorize(struct cs_gate *g, struct cs_call *call);
 CS_RESULT cs_rpc_sign_authorized(struct cs_gate *g, struct cs_call *call);
 CS_RESULT cs_rpc_list_issuers(struct cs_gate *g, struct cs_call *call);
 CS_RESULT cs_rpc_health(struct cs_gate *g, struct cs_call *call);
+CS_RESULT cs_rpc_watch(struct cs_gate *g, struct cs_call *call);
+CS_RESULT cs_rpc_status(struct cs_gate *g, struct cs_call *call);
+CS_RESULT cs_rpc_list_clients(struct cs_gate *g, struct cs_call *call);
+CS_RESULT cs_rpc_metrics(struct cs_gate *g, struct cs_call *call); /* the front's question, no RPC */
+
+/* cs_gate_seats takes the memory that callers, numbers and streams need, for the policy's clients;
+ * cs_gate_seats_done gives it back. */
+CS_RESULT cs_gate_seats(struct cs_gate *g);
+void cs_gate_seats_done(struct cs_gate *g);
+/* The client's number, or n_clients for a stranger. */
+static inline uint32_t cs_call_client_number(const struct cs_gate *g, const struct cs_call *call)
+{
+    return call->client != NULL ? cs_client_number(g->policy, call->client) : g->policy->n_clients;
+}
 
 /* cs_front_table fills the dispatch table of the front's channel (calls.c). */
 void cs_front_table(struct cs_gate *g);

@@ -3,6 +3,8 @@
 #include "proto/canonical.h"
 #include "proxy/base/clock.h"
 #include "proxy/gate/deposit_key.h"
+#include "proxy/gate/numbers.h"
+#include "proxy/gate/scope.h"
 #include "proxy/gate/scts.h"
 
 enum {
@@ -21,6 +23,7 @@ struct gathering {
     struct cs_judged *c;
     struct cs_evidence_context context;
     uint32_t trials_left;
+    bool foreign; /* the request is of an account that is not the client's */
 };
 
 CS_RESULT cs_evidence_is_unique(struct cs_gate *g, const struct cs_evidence *earlier, size_t n,
@@ -316,6 +319,9 @@ static CS_RESULT gather_stored(struct gathering *w, const struct cs_ask *ask)
     CS_TRY(gather_deposits(w, CS_DEPOSIT_ORDER_OF_KEY, none, cs_sha256_span(&f->spki_sha256)));
     CS_TRY(gather_deposits(w, CS_DEPOSIT_LINT, none, cs_sha256_span(&f->tbs_sha256)));
     cs_facts_find_orders(f);
+    w->foreign = cs_scope_keep_orders(f, &w->c->verdict);
+    if (w->foreign)
+        return CS_OK;
     /* what subtracts first and approvals last: whatever the bound on evidence leaves out, it is never what
      * stops an order or a name */
     static const enum cs_deposit_tag passes[] = { CS_DEPOSIT_OBJECTION, CS_DEPOSIT_CAA_FORBIDS,
@@ -340,6 +346,8 @@ CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const 
                            struct cs_judged *out)
 {
     struct cs_arena *arena = call->arena;
+    CS_AUTO_TIMER(timer, g->numbers, CS_TIME_JUDGE);
+    cs_numbers_time(g->numbers, CS_TIME_DECODE, timer.since_mono_us - call->since_mono_us);
     *out = (struct cs_judged){ .verdict = { .arena = arena } };
     struct cs_facts *f = &out->facts;
     struct cs_ledger_head head;
@@ -395,8 +403,11 @@ CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const 
     };
     CS_TRY(gather_inline(&w, ask));
     CS_TRY(gather_stored(&w, ask));
+    if (w.foreign)
+        return CS_OK; /* a stranger to the account learns nothing else */
     CS_TRY(gather_uses(&w));
     CS_TRY(gather_tokens(&w));
+    cs_numbers_time(g->numbers, CS_TIME_VERIFY, cs_clock_mono_us() - timer.since_mono_us);
     uint32_t order;
     CS_TRY(cs_judge(f, &out->verdict, &order));
     if (order != UINT32_MAX)

@@ -3,6 +3,7 @@
 #include "proto/canonical.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
+#include "proxy/gate/numbers.h"
 
 enum {
     SIGNER_IN_MAX = 1024 * 1024,
@@ -46,6 +47,7 @@ static CS_RESULT on_signed(void *ctx, struct cs_chan *c, const struct cs_msg *m)
     CS_TRY(flight_of(s, m->id, &f));
     if (memcmp(&msg.tbs_sha256, &f->tbs_sha256, sizeof msg.tbs_sha256) != 0)
         return CS_ERR(PEER_ERRS); /* signed something else: stop everything, the start closes it as unknown */
+    cs_numbers_time(s->gate->numbers, CS_TIME_HSM, cs_clock_mono_us() - f->sent_mono_us);
     return cs_flight_close(s->gate, f, COUNTERSIGN__LEDGER__V1__OUTCOME_RESULT__OUTCOME_RESULT_SIGNED,
                            msg.signature, (struct cs_span){ 0 });
 }
@@ -88,6 +90,8 @@ static CS_RESULT on_hsm_event(void *ctx, struct cs_chan *c, const struct cs_msg 
     if (msg.code != CS_HSM_READY && msg.code != CS_HSM_LOST)
         return CS_ERR(PEER_ERRS);
     s->ready = msg.code == CS_HSM_READY;
+    s->gate->numbers->signer[s->number].n_ready += s->ready;
+    s->gate->numbers->signer[s->number].n_lost += !s->ready;
     Countersign__Ledger__V1__Entry entry;
     Countersign__Ledger__V1__HsmEvent event;
     countersign__ledger__v1__entry__init(&entry);
@@ -164,6 +168,7 @@ static CS_RESULT send_to(struct cs_signer_link *s, struct cs_flight *f)
     };
     CS_TRY(cs_msg_sign_put(&s->chan, seq, &m));
     f->state = CS_FLIGHT_SENT;
+    f->sent_mono_us = cs_clock_mono_us();
     f->signer = s->number;
     s->n_sent++;
     return CS_OK;

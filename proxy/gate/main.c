@@ -3,6 +3,7 @@
  * proxy/ipc/process.h. Ends with 0 when the parent or the front says so, 1 when something errs.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <poll.h>
 #include <signal.h>
@@ -15,7 +16,9 @@
 #include "proxy/base/io.h"
 #include "proxy/base/log.h"
 #include "proxy/base/sandbox.h"
+#include "proxy/gate/caller.h"
 #include "proxy/gate/gate.h"
+#include "proxy/gate/stream.h"
 #include "proxy/ipc/process.h"
 
 enum {
@@ -103,6 +106,7 @@ static CS_RESULT gate_open(struct cs_gate *g, const char *ledger_path, uint32_t 
     CS_TRY(cs_read_fd(CS_FD_GATE_POLICY, CS_POLICY_MAX_LEN, &document));
     (void)close(CS_FD_GATE_POLICY);
     CS_TRY(cs_policy_load(cs_buf_span(&document), &g->policy, note));
+    CS_TRY(cs_gate_seats(g));
     CS_TRY(cs_gate_open_lists(g, note));
     struct cs_keytable table;
     cs_policy_keytable(g->policy, (struct cs_span){ 0 }, &table);
@@ -201,6 +205,7 @@ static CS_RESULT turn(struct cs_gate *g, bool *out_end)
         CS_TRY(read_front(g));
     CS_TRY(probe_ledger(g));
     CS_TRY(cs_turn_end(g));
+    CS_TRY(cs_streams_turn(g));
     return flush_all(g);
 }
 
@@ -213,8 +218,14 @@ static CS_RESULT finish(struct cs_gate *g)
     bool ignored = false;
     while (!cs_flights_idle(g) && cs_clock_mono_ms() < limit_mono_ms)
         CS_TRY(turn(g, &ignored));
-    return record_stop(g, cs_flights_idle(g) ? "asked to stop"
-                                             : "asked to stop; signers did not answer in time");
+    char reason[160];
+    int len = snprintf(reason, sizeof reason, "asked to stop%s",
+                       cs_flights_idle(g) ? "" : "; signers did not answer in time");
+    uint64_t n_untold = cs_callers_untold(g);
+    if (n_untold != 0)
+        (void)snprintf(reason + len, sizeof reason - (size_t)len,
+                       "; %" PRIu64 " refusals of callers were counted and not recorded", n_untold);
+    return record_stop(g, reason);
 }
 
 static CS_RESULT run(struct cs_gate *g)
@@ -262,6 +273,7 @@ int main(int argc, char **argv)
         cs_ledger_close(g->ledger);
         cs_evidence_cache_free(g->cache);
         cs_lists_close(g->lists);
+        cs_gate_seats_done(g);
         cs_policy_free(g->policy);
     }
     return cs_ok(r) ? 0 : 1;

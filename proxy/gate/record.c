@@ -1,4 +1,5 @@
 /* Decisions as the ledger keeps them. */
+#include "proxy/gate/numbers.h"
 #include "proxy/gate/report.h"
 
 #include "proto/canonical.h"
@@ -22,8 +23,18 @@ CS_RESULT cs_report_caller(const struct cs_call *call, Countersign__Ledger__V1__
         m->client = cs_proto_bytes(call->client->name);
         m->api_version = cs_proto_bytes(call->client->api_version);
     }
-    m->uid = call->msg->peer.uid;
+    const struct cs_peer *peer = &call->msg->peer;
     m->rpc = cs_proto_bytes(cs_span_str(call->rpc));
+    m->listener = cs_proto_bytes(peer->listener_name);
+    if (peer->transport == CS_TRANSPORT_TLS) {
+        m->transport = COUNTERSIGN__LEDGER__V1__TRANSPORT__TRANSPORT_TLS;
+        m->tls_name = cs_proto_bytes(call->tls_name);
+        m->spki_sha256 = cs_proto_bytes(cs_sha256_span(&peer->spki_sha256));
+    } else {
+        m->transport = COUNTERSIGN__LEDGER__V1__TRANSPORT__TRANSPORT_UNIX;
+        m->uid = peer->uid;
+        m->gid = peer->gid;
+    }
     *out = m;
     return CS_OK;
 }
@@ -116,6 +127,8 @@ CS_RESULT cs_report_refusal_entry(const struct cs_call *call, const struct cs_po
     }
     e->body_case = COUNTERSIGN__LEDGER__V1__ENTRY__BODY_REFUSAL;
     e->refusal = m;
+    if (call->gate != NULL)
+        cs_numbers_refused(call->gate->numbers, cs_call_client_number(call->gate, call), v);
     *out = e;
     return CS_OK;
 }

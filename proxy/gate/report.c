@@ -191,8 +191,27 @@ static CS_RESULT pack_status(const struct cs_verdict *v, Google__Rpc__Status *st
     return cs_proto_pack(&status->base, arena, out);
 }
 
+static CS_RESULT retry_info(int64_t wait_us, struct cs_arena *arena, Google__Protobuf__Any **out)
+{
+    Google__Rpc__RetryInfo info;
+    Google__Protobuf__Duration delay;
+    google__rpc__retry_info__init(&info);
+    google__protobuf__duration__init(&delay);
+    delay.seconds = wait_us / 1000000;
+    delay.nanos = (int32_t)(wait_us % 1000000 * 1000);
+    info.retry_delay = &delay;
+    return any_of("type.googleapis.com/google.rpc.RetryInfo", &info.base, arena, out);
+}
+
 CS_RESULT cs_report_refusal(const struct cs_verdict *v, uint32_t status, struct cs_span request_id,
                             uint64_t ledger_entry, struct cs_arena *arena, struct cs_msg_answer *out)
+{
+    return cs_report_refusal_later(v, status, request_id, ledger_entry, 0, arena, out);
+}
+
+CS_RESULT cs_report_refusal_later(const struct cs_verdict *v, uint32_t status, struct cs_span request_id,
+                                  uint64_t ledger_entry, int64_t wait_us, struct cs_arena *arena,
+                                  struct cs_msg_answer *out)
 {
     const struct cs_reason *first = v->n_reasons != 0 ? &v->reason[0] : NULL;
     const char *more = v->n_reasons > 1 ? cs_arena_printf(arena, "; %u more reason%s", v->n_reasons - 1,
@@ -204,7 +223,7 @@ CS_RESULT cs_report_refusal(const struct cs_verdict *v, uint32_t status, struct 
                                              cs_rule_text(first->rule)->id, TEXT_MAX, first->subject,
                                              cs_rule_text(first->rule)->title, TEXT_MAX, first->found,
                                              TEXT_MAX, first->needed, more);
-    Google__Protobuf__Any *details[3] = { NULL };
+    Google__Protobuf__Any *details[4] = { NULL };
     Google__Rpc__Status message;
     google__rpc__status__init(&message);
     message.code = (int32_t)status;
@@ -213,6 +232,10 @@ CS_RESULT cs_report_refusal(const struct cs_verdict *v, uint32_t status, struct 
     CS_TRY(error_info(v, arena, &details[0]));
     CS_TRY(precondition_failure(v, arena, &details[1]));
     message.n_details = 2;
+    if (wait_us != 0) {
+        CS_TRY(retry_info(wait_us, arena, &details[2]));
+        message.n_details = 3;
+    }
     Countersign__V1__Refusal refusal;
     countersign__v1__refusal__init(&refusal);
     refusal.total_reasons = v->n_reasons;

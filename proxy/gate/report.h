@@ -22,6 +22,11 @@ uint32_t cs_report_status(const struct cs_verdict *v, bool malformed);
 CS_RESULT cs_report_refusal(const struct cs_verdict *v, uint32_t status, struct cs_span request_id,
                             uint64_t ledger_entry, struct cs_arena *arena, struct cs_msg_answer *out);
 
+/* cs_report_refusal_later is cs_report_refusal with google.rpc.RetryInfo, unless wait_us is 0. */
+CS_RESULT cs_report_refusal_later(const struct cs_verdict *v, uint32_t status, struct cs_span request_id,
+                                  uint64_t ledger_entry, int64_t wait_us, struct cs_arena *arena,
+                                  struct cs_msg_answer *out);
+
 /* Ledger entries, ready for cs_ledger_append; they borrow from the case and the arena. */
 CS_RESULT cs_report_refusal_entry(const struct cs_call *call, const struct cs_policy *policy,
                                   const struct cs_verdict *v, const struct cs_judged *c,

@@ -65,6 +65,8 @@ enum cs_method_shape { CS_UNARY = 1, CS_STREAMING };
     X(SIGN_AUTHORIZED, "countersign.v1.SigningService", "SignAuthorized", CS_UNARY)           \
     X(LIST_ISSUERS, "countersign.v1.SigningService", "ListIssuers", CS_UNARY)                 \
     X(HEALTH_WATCH, "grpc.health.v1.Health", "Watch", CS_STREAMING)                           \
+    X(GET_STATUS, "countersign.v1.StatusService", "GetStatus", CS_UNARY)                      \
+    X(LIST_CLIENTS, "countersign.v1.StatusService", "ListClients", CS_UNARY)                  \
     X(METRICS, "", "", CS_UNARY)
 
 enum cs_method {

@@ -5,7 +5,7 @@
 enum { NAME_MAX_LEN = 253, LABEL_MAX_LEN = 63 };
 
 /* Lower case, as it is compared; letters, digits and hyphens inside labels. */
-static bool is_issuer_domain_name(struct cs_span name)
+bool cs_policy_is_dns_name(struct cs_span name)
 {
     size_t label_len = 0;
     if (name.len == 0 || name.len > NAME_MAX_LEN)
@@ -34,7 +34,7 @@ CS_RESULT cs_policy_read_caa_identities(struct cs_issuer *out, const struct cs_y
     for (const struct cs_yaml_node *c = n->first; c != NULL; c = c->next) {
         struct cs_span name;
         CS_TRY(cs_yaml_string(c, NAME_MAX_LEN, &name, note));
-        if (!is_issuer_domain_name(name))
+        if (!cs_policy_is_dns_name(name))
             return cs_yaml_fail(c, note,
                                 "'%.*s' is no issuer-domain-name: lower case, labels of a-z 0-9 -, no dot at "
                                 "either end",

@@ -38,6 +38,22 @@ CS_RESULT cs_policy_read_issuer_ct(const struct cs_policy *p, struct cs_issuer *
 CS_RESULT cs_policy_read_agencies(struct cs_policy *p, const struct cs_yaml_node *root,
                                   const struct cs_yaml_node *n, struct cs_note *note);
 
+/* Limits that may only tighten: of the whole policy and of one client. n NULL: *out_s is left as it is. */
+CS_RESULT cs_policy_read_max_validity(const struct cs_yaml_node *n, uint32_t *out_s, struct cs_note *note);
+CS_RESULT cs_policy_read_max_domain_age(const struct cs_yaml_node *n, uint32_t *out_s, struct cs_note *note);
+CS_RESULT cs_policy_read_max_identity_age(const struct cs_yaml_node *n, uint32_t *out_s,
+                                          struct cs_note *note);
+
+/* How a client proves itself; the values may be NULL. row carries the fault when none or the wrong ones
+ * are given. */
+struct cs_client_identity_nodes {
+    const struct cs_yaml_node *row, *uid, *gid, *socket, *dns;
+};
+CS_RESULT cs_policy_read_client_identity(const struct cs_policy *p, struct cs_client *out,
+                                         const struct cs_client_identity_nodes *n, struct cs_note *note);
+/* A DNS name as it is compared: lower case, labels of a-z 0-9 -, no dot at either end, at most 253 octets. */
+bool cs_policy_is_dns_name(struct cs_span name);
+
 /* cs_policy_read_bits reads a sequence of different names into bits. of_name answers a name's number
  * (0: not a name); bit b stands for number b. what is the noun for the text, list the names to offer. */
 CS_RESULT cs_policy_read_bits(const struct cs_yaml_node *n, int (*of_name)(struct cs_span name),

@@ -57,6 +57,21 @@ static CS_RESULT read_limit(const struct cs_yaml_node *n, uint64_t min, uint64_t
 
 /* The largest value any date of today's table allows; the judge takes the smaller of this and the
  * row of the day. */
+CS_RESULT cs_policy_read_max_validity(const struct cs_yaml_node *n, uint32_t *out_s, struct cs_note *note)
+{
+    return read_limit(n, 1, 200 * DAY_S, "BR 6.3.2", out_s, note);
+}
+
+CS_RESULT cs_policy_read_max_domain_age(const struct cs_yaml_node *n, uint32_t *out_s, struct cs_note *note)
+{
+    return read_limit(n, 1, 200 * DAY_S, "BR 4.2.1", out_s, note);
+}
+
+CS_RESULT cs_policy_read_max_identity_age(const struct cs_yaml_node *n, uint32_t *out_s, struct cs_note *note)
+{
+    return read_limit(n, 1, 398 * DAY_S, "BR 4.2.1", out_s, note);
+}
+
 static CS_RESULT read_limits(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note)
 {
     p->limits = (struct cs_limits){ .clock_skew_s = 60, .organization_signers = 1 };
@@ -70,9 +85,9 @@ static CS_RESULT read_limits(struct cs_policy *p, const struct cs_yaml_node *n, 
     };
     CS_TRY(cs_yaml_fields(n, f, N, note));
     struct cs_limits *l = &p->limits;
-    CS_TRY(read_limit(f[VALIDITY].value, 1, 200 * DAY_S, "BR 6.3.2", &l->max_validity_s, note));
-    CS_TRY(read_limit(f[DOMAIN_AGE].value, 1, 200 * DAY_S, "BR 4.2.1", &l->max_domain_age_s, note));
-    CS_TRY(read_limit(f[IDENTITY_AGE].value, 1, 398 * DAY_S, "BR 4.2.1", &l->max_identity_age_s, note));
+    CS_TRY(cs_policy_read_max_validity(f[VALIDITY].value, &l->max_validity_s, note));
+    CS_TRY(cs_policy_read_max_domain_age(f[DOMAIN_AGE].value, &l->max_domain_age_s, note));
+    CS_TRY(cs_policy_read_max_identity_age(f[IDENTITY_AGE].value, &l->max_identity_age_s, note));
     CS_TRY(read_limit(f[SKEW].value, 0, 300, "countersign", &l->clock_skew_s, note));
     uint64_t signers = l->organization_signers;
     if (f[SIGNERS].value != NULL)
@@ -181,14 +196,6 @@ const struct cs_attester *cs_policy_attester(const struct cs_policy *p, struct c
     for (uint32_t i = 0; i < p->n_attesters; i++)
         if (cs_span_eq(p->attester[i].name, name))
             return &p->attester[i];
-    return NULL;
-}
-
-const struct cs_client *cs_policy_client_of_uid(const struct cs_policy *p, uint32_t uid)
-{
-    for (uint32_t i = 0; i < p->n_clients; i++)
-        if (p->client[i].uid == uid)
-            return &p->client[i];
     return NULL;
 }
 

@@ -26,6 +26,10 @@ enum {
     CS_POLICY_ATTESTERS_MAX = 256,
     CS_POLICY_CLIENTS_MAX = 256,
     CS_POLICY_CLIENT_AUTHORITIES_MAX = 16,
+    CS_POLICY_ACCOUNT_PREFIXES_MAX = 64,     /* of one client */
+    CS_POLICY_ACCOUNT_PREFIX_MAX_LEN = 128,  /* an account has no more */
+    CS_POLICY_CALLS_PER_SECOND_MAX = 100000, /* rate and burst of one client */
+    CS_POLICY_CALLS_IN_FLIGHT_MAX = 10000,   /* of one client */
     CS_LIST_PATH_MAX_LEN = 4096,
     CS_POLICY_CAA_IDENTITIES_MAX = 16,
     CS_POLICY_LINTERS_MAX = 16,
@@ -102,14 +106,33 @@ struct cs_attester {
     bool third_party;      /* a delegated third party; never with the role validation-system (BR 1.3.2) */
 };
 
+/* How fast one client may call. Each 0: no such limit. */
+struct cs_client_limits {
+    uint32_t per_second, burst; /* both or neither; burst calls at once, then per_second */
+    uint32_t in_flight;         /* calls not yet answered, open streams among them */
+};
+
+/* One API version of the CA, and what it may do. At most one client matches a peer: a policy with two that
+ * could match the same peer does not load. */
 struct cs_client {
     struct cs_span name;
     struct cs_span api_version;
-    uint32_t uid;     /* Unix socket: SO_PEERCRED; unique over all clients */
-    uint32_t rpcs;    /* bits 1 << enum cs_method */
-    uint64_t issuers; /* bit i: may use issuer[i] */
-    uint32_t n_authorizes_for;
-    struct cs_span authorizes_for[16]; /* other clients it may authorise a TBS for; each exists */
+    /* Unix sockets, by SO_PEERCRED: uid, gid or both; all that is given must fit. */
+    bool has_uid, has_gid;
+    uint32_t uid, gid;
+    struct cs_span socket;   /* name of the listener; empty: any */
+    struct cs_span dns;      /* TLS instead: dNSName of its certificate, lower case; empty: none */
+    uint32_t rpcs;           /* bits 1 << enum cs_method; ask cs_client_may_call */
+    uint64_t issuers;        /* bit i: may use issuer[i] */
+    uint32_t profiles;       /* bits 1 << Countersign__V1__Profile; 0: those of its issuers */
+    uint32_t n_accounts;     /* 0: every account */
+    struct cs_span *account; /* prefixes */
+    struct cs_client_limits limits;
+    int64_t retired_unix_s; /* first second at which it is refused; INT64_MAX: never */
+    /* As in cs_limits, for this client; 0: nothing tighter. */
+    uint32_t max_validity_s, max_domain_age_s, max_identity_age_s;
+    uint64_t authorizes_for[CS_POLICY_CLIENTS_MAX / 64]; /* bit i: AuthorizeTbs for client[i] */
+    bool all_entries; /* receipts and queries reach the entries of every client */
 };
 
 /* Limits only tighten; 0 = the baseline's own. */
@@ -197,7 +220,33 @@ const struct cs_issuer *cs_policy_issuer(const struct cs_policy *p, struct cs_sp
 /* cs_issuer_is_caa_identity is true when the policy lists this issuer-domain-name for the issuer. */
 bool cs_issuer_is_caa_identity(const struct cs_issuer *i, struct cs_span name);
 const struct cs_attester *cs_policy_attester(const struct cs_policy *p, struct cs_span name);
-const struct cs_client *cs_policy_client_of_uid(const struct cs_policy *p, uint32_t uid);
+/* A client's number is its place in the policy. */
+static inline uint32_t cs_client_number(const struct cs_policy *p, const struct cs_client *c)
+{
+    return (uint32_t)(c - p->client);
+}
+
+/* Who a peer is. *out_client is set with CS_WHO_CLIENT, else NULL; *out_name is the dNSName that made it
+ * so, the first one of the peer when none did, empty without any. */
+enum cs_who {
+    CS_WHO_CLIENT = 1,
+    CS_WHO_NOBODY,   /* no client fits */
+    CS_WHO_SEVERAL,  /* TLS: dNSNames of different clients */
+    CS_WHO_ATTESTER, /* TLS: the key of the certificate is an attester's; who asks may not attest */
+};
+struct cs_peer;
+enum cs_who cs_policy_who(const struct cs_policy *p, const struct cs_peer *peer,
+                          const struct cs_client **out_client, struct cs_span *out_name);
+/* "uid 1001, gid 5, socket old-api" or "dns api.example": how a client proves itself. */
+void cs_client_identity_put(const struct cs_client *c, struct cs_buf *out);
+
+/* What a client may do; each is the one place that knows. */
+bool cs_client_may_call(const struct cs_client *c, unsigned method);
+bool cs_client_may_use(const struct cs_policy *p, const struct cs_client *c, const struct cs_issuer *issuer);
+bool cs_client_may_have_profile(const struct cs_client *c, int profile);
+bool cs_client_may_order_for(const struct cs_client *c, struct cs_span account);
+bool cs_client_may_authorize_for(const struct cs_policy *p, const struct cs_client *c,
+                                 const struct cs_client *other); /* itself always */
 
 const struct cs_linter *cs_policy_linter(const struct cs_policy *p, struct cs_span name);
 const struct cs_linter_release *cs_linter_release_of(const struct cs_linter *l, const struct cs_version *v);

@@ -18,6 +18,7 @@ struct cs_evidence_cache {
     uint32_t bucket_mask;
     uint32_t *bucket;
     struct entry *entry;
+    uint64_t n_hits, n_misses, n_kept;
 };
 
 CS_RESULT cs_evidence_cache_new(uint32_t max_entries, struct cs_evidence_cache **out)
@@ -49,6 +50,11 @@ void cs_evidence_cache_free(struct cs_evidence_cache *c)
     free(c->bucket);
     free(c->entry);
     free(c);
+}
+
+void cs_evidence_cache_stats_get(const struct cs_evidence_cache *c, struct cs_evidence_cache_stats *out)
+{
+    *out = (struct cs_evidence_cache_stats){ c->n_hits, c->n_misses, c->n_kept, c->n };
 }
 
 static uint32_t *bucket_of(struct cs_evidence_cache *c, const struct cs_sha256 *d)
@@ -84,6 +90,8 @@ bool cs_evidence_cache_find(struct cs_evidence_cache *c, const struct cs_policy 
         return false;
     belong_to(c, policy);
     const struct entry *e = find(c, envelope_digest);
+    c->n_hits += e != NULL;
+    c->n_misses += e == NULL;
     if (e == NULL)
         return false;
     *out = e->signers;
@@ -106,6 +114,7 @@ void cs_evidence_cache_keep(struct cs_evidence_cache *c, const struct cs_policy 
     belong_to(c, policy);
     if (find(c, envelope_digest) != NULL)
         return;
+    c->n_kept++;
     uint32_t at = c->n;
     if (c->n == c->max) {
         at = c->oldest;

@@ -48,6 +48,11 @@ static inline struct cs_span cs_evidence_account(const struct cs_evidence *e)
 struct cs_evidence_cache;
 CS_RESULT cs_evidence_cache_new(uint32_t max_entries, struct cs_evidence_cache **out);
 void cs_evidence_cache_free(struct cs_evidence_cache *c); /* NULL-safe */
+struct cs_evidence_cache_stats {
+    uint64_t n_hits, n_misses, n_kept; /* look-ups, and envelopes that verified, since it was made */
+    uint32_t n_entries;
+};
+void cs_evidence_cache_stats_get(const struct cs_evidence_cache *c, struct cs_evidence_cache_stats *out);
 
 struct cs_evidence_context {
     const struct cs_policy *policy;

@@ -12,6 +12,7 @@
  * fits; X01 is judged last. */
 static const struct cs_rule_row rows[] = {
     { CS_RULE_N02, CS_STAGE_REQUEST, CS_IN_CLIENT | CS_IN_ISSUER, cs_client_may_use_issuer },
+    { CS_RULE_N02, CS_STAGE_REQUEST, CS_IN_CLIENT | CS_IN_TBS, cs_client_may_use_the_profile },
     { CS_RULE_T01, CS_STAGE_REQUEST, CS_IN_TBS, cs_version_is_3_without_unique_ids },
     { CS_RULE_T02, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_ISSUER, cs_issuer_is_the_issuers_subject },
     { CS_RULE_T03, CS_STAGE_REQUEST, CS_IN_TBS | CS_IN_ISSUER, cs_algorithm_is_the_issuers },

@@ -7,12 +7,13 @@ static const struct {
     enum cs_rule rule;
     struct cs_rule_place place;
 } elsewhere[] = {
-    { CS_RULE_N01, { "for each call", "proxy/gate/calls.c", CS_IN_CLIENT | CS_IN_POLICY } },
+    { CS_RULE_N01, { "for each call", "proxy/gate/caller.c", CS_IN_CLIENT | CS_IN_POLICY } },
     { CS_RULE_N03, { "for each call", "proxy/gate/asking.c, deposit.c", 0 } },
     { CS_RULE_N04, { "for each call", "proxy/gate/signing.c, authorize.c", CS_IN_TBS | CS_IN_LEDGER } },
     { CS_RULE_N05,
       { "for each SignAuthorized", "proxy/gate/sign_authorized.c",
         CS_IN_TBS | CS_IN_CLIENT | CS_IN_CLOCK | CS_IN_LEDGER } },
+    { CS_RULE_N06, { "for each call", "proxy/gate/caller.c", CS_IN_CLIENT | CS_IN_CLOCK | CS_IN_POLICY } },
     { CS_RULE_E01, { "for each envelope", "proxy/gate/evidence", CS_IN_EVIDENCE } },
     { CS_RULE_E02, { "for each envelope", "proxy/gate/evidence", CS_IN_EVIDENCE | CS_IN_POLICY } },
     { CS_RULE_E03, { "for each envelope", "proxy/gate/evidence", CS_IN_EVIDENCE | CS_IN_POLICY } },

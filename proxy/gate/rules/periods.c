@@ -45,20 +45,30 @@ static uint32_t tighter(uint32_t baseline_s, uint32_t policy_s)
 
 uint32_t cs_validity_limit_s(const struct cs_facts *f)
 {
-    return tighter(cs_period_at(f->now_unix_s)->validity_s, f->policy->limits.max_validity_s);
+    uint32_t limit_s = tighter(cs_period_at(f->now_unix_s)->validity_s, f->policy->limits.max_validity_s);
+    return f->client != NULL ? tighter(limit_s, f->client->max_validity_s) : limit_s;
 }
 
-static uint32_t age_limit_in(const struct cs_period_row *p, enum cs_age_kind kind,
-                             const struct cs_limits *limits, uint32_t own_max_s)
+/* The stricter of the whole policy and the client; 0: neither says anything. */
+uint32_t cs_policy_age_s(const struct cs_facts *f, enum cs_age_kind kind)
+{
+    const struct cs_limits *l = &f->policy->limits;
+    uint32_t policy_s = kind == CS_AGE_DOMAIN ? l->max_domain_age_s : l->max_identity_age_s, client_s = 0;
+    if (f->client != NULL)
+        client_s = kind == CS_AGE_DOMAIN ? f->client->max_domain_age_s : f->client->max_identity_age_s;
+    return policy_s != 0 ? tighter(policy_s, client_s) : client_s;
+}
+
+static uint32_t age_limit_in(const struct cs_period_row *p, enum cs_age_kind kind, const struct cs_facts *f,
+                             uint32_t own_max_s)
 {
     uint32_t row_s = kind == CS_AGE_DOMAIN ? p->domain_age_s : p->identity_age_s;
-    uint32_t policy_s = kind == CS_AGE_DOMAIN ? limits->max_domain_age_s : limits->max_identity_age_s;
-    return tighter(tighter(row_s, policy_s), own_max_s);
+    return tighter(tighter(row_s, cs_policy_age_s(f, kind)), own_max_s);
 }
 
 uint32_t cs_age_limit_s(const struct cs_facts *f, enum cs_age_kind kind, uint32_t own_max_s)
 {
-    return age_limit_in(cs_period_at(f->now_unix_s), kind, &f->policy->limits, own_max_s);
+    return age_limit_in(cs_period_at(f->now_unix_s), kind, f, own_max_s);
 }
 
 /* A later row may end what the row of today would still allow: the first second of every row counts. */
@@ -69,7 +79,7 @@ int64_t cs_age_end_unix_s(const struct cs_facts *f, enum cs_age_kind kind, uint3
         int64_t next = i + 1 < N_PERIODS ? periods[i + 1].from_unix_s : INT64_MAX;
         if (next <= f->now_unix_s)
             continue;
-        int64_t end = earliest_unix_s + age_limit_in(&periods[i], kind, &f->policy->limits, own_max_s) + 1;
+        int64_t end = earliest_unix_s + age_limit_in(&periods[i], kind, f, own_max_s) + 1;
         if (end < periods[i].from_unix_s)
             end = periods[i].from_unix_s;
         if (end < next)

@@ -46,6 +46,15 @@ void cs_policies_read(struct cs_case *c)
     c->profile = c->policies_flaw == NULL ? profile : 0;
 }
 
+/* N02. A TBS without a readable profile is refused by T12. */
+bool cs_client_may_use_the_profile(struct cs_case *c)
+{
+    const struct cs_client *client = c->f->client;
+    return client == NULL || c->profile == 0 || cs_client_may_have_profile(client, c->profile) ||
+           cs_refuse(c, cs_arena_printf(c->arena, "client:%s", cs_show_text(c->arena, client->name)),
+                     cs_profile_name(c->profile), "a profile of the client's list in the policy");
+}
+
 /* T12: which profile. */
 bool cs_policies_give_the_profile(struct cs_case *c)
 {

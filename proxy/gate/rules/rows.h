@@ -84,6 +84,7 @@ bool cs_refuse(struct cs_case *c, const char *subject, const char *found, const 
 enum cs_age_kind { CS_AGE_DOMAIN, CS_AGE_IDENTITY };
 /* Limits of now, by the tables and the policy; own_max_s (0: none) tightens further. */
 uint32_t cs_validity_limit_s(const struct cs_facts *f);
+uint32_t cs_policy_age_s(const struct cs_facts *f, enum cs_age_kind kind);
 uint32_t cs_age_limit_s(const struct cs_facts *f, enum cs_age_kind kind, uint32_t own_max_s);
 /* First second, not before now, at which data this old would no longer count. */
 int64_t cs_age_end_unix_s(const struct cs_facts *f, enum cs_age_kind kind, uint32_t own_max_s,
@@ -140,6 +141,7 @@ const char *cs_show_order(struct cs_arena *a, struct cs_span order_id);
 /* ---- the rows ---- */
 
 bool cs_client_may_use_issuer(struct cs_case *c);
+bool cs_client_may_use_the_profile(struct cs_case *c);
 bool cs_version_is_3_without_unique_ids(struct cs_case *c);
 bool cs_issuer_is_the_issuers_subject(struct cs_case *c);
 bool cs_algorithm_is_the_issuers(struct cs_case *c);

@@ -25,7 +25,7 @@ static uint32_t value_limit_s(const struct cs_case *c, const struct cs_control *
     if (!k->work->value_as_reuse)
         return limit_s;
     uint32_t reuse_s = cs_period_at(k->said->observed_at_unix_s)->domain_age_s;
-    uint32_t policy_s = c->f->policy->limits.max_domain_age_s;
+    uint32_t policy_s = cs_policy_age_s(c->f, CS_AGE_DOMAIN);
     if (policy_s != 0 && policy_s < reuse_s)
         reuse_s = policy_s;
     return reuse_s > limit_s ? reuse_s : limit_s;

@@ -14,13 +14,16 @@
 /* X(id, what holds when the rule is satisfied, clause, what would satisfy it) */
 #define CS_RULES(X)                                                                                          \
     X(N01, "the client may call this RPC", "policy", "have the policy's operators allow it")                 \
-    X(N02, "the client may use this issuer", "policy", "have the policy's operators allow it")               \
+    X(N02, "the client may use this issuer, profile and account", "policy",                                  \
+      "have the policy's operators allow it")                                                                \
     X(N03, "the request is one canonical message within its limits", "countersign.v1",                       \
       "send the fields as the interface describes them")                                                     \
     X(N04, "the request id is new, or repeats the same issuer and TBS", "countersign.v1",                    \
       "use a new request id for a new TBS")                                                                  \
     X(N05, "the digest stands for a TBS that was authorised for this client", "countersign.v1",              \
       "have the TBS authorised with its evidence, and ask once, in time, with its algorithm")                \
+    X(N06, "the client stays within its limits and its retirement date", "policy",                           \
+      "call less often, or move to a client that is not retired")                                            \
     X(E01, "evidence is a well-formed, canonical statement", "DSSE 1.0.2",                                   \
       "have the attester sign a new statement with a current tool")                                          \
     X(E02, "every signature on the evidence verifies with a key of the policy", "DSSE 1.0.2",                \
