@@ -30,7 +30,7 @@ ALGORITHMS = {
 ISSUERS = (("ec", "ec-p256", ["ecdsa-sha256"], "01"), ("ec384", "ec-p384", ["ecdsa-sha384"], "02"),
            ("rsa", "rsa-2048", [a for a in ALGORITHMS if a.startswith("rsa")], "03"))
 OTHER_UID, THIRD_UID = 64105, 64106
-CLIENTS = [("api", "v2", os.getuid(), h.House.ALL_RPCS, "old", "looker", "elsewhere"),
+CLIENTS = [("api", "v2", os.getuid(), h.House.ALL_RPCS, "authorizes_for: [old, looker, elsewhere]"),
            ("old", "v1", OTHER_UID, ("SignAuthorized",)),
            ("looker", "v3", THIRD_UID, ("EvaluateCertificate",)),
            ("elsewhere", "v1", THIRD_UID + 1, ("SignAuthorized",)),

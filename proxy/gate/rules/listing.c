@@ -24,7 +24,7 @@ static const struct {
     { CS_RULE_E07, { "for each envelope", "proxy/gate/evidence", CS_IN_EVIDENCE } },
     { CS_RULE_O02,
       { "for the order's account, with O01", "proxy/gate/rules",
-        CS_IN_EVIDENCE | CS_IN_CLOCK | CS_IN_POLICY } },
+        CS_IN_EVIDENCE | CS_IN_CLOCK | CS_IN_POLICY | CS_IN_CLIENT } },
     { CS_RULE_X01, { "last", "proxy/gate/rules", CS_IN_EVIDENCE } },
 };
 

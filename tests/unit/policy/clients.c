@@ -56,7 +56,11 @@ static struct cs_policy *load(const char *clients, struct cs_note *note)
     return cs_ok(r) ? p : NULL;
 }
 
-#define ROW(keys) "  - { name: a, api_version: v1, " keys " }\n"
+#define ROW(keys)  "  - { name: a, api_version: v1, " keys " }\n"
+#define AUTHORIZES "rpcs: [AuthorizeTbs], issuers: [example-ov-e1], authorizes_for: "
+#define PAIR(names)                                                    \
+    "  - { name: a, api_version: v1, uid: 1, " AUTHORIZES names " }\n" \
+    "  - { name: b, api_version: v2, uid: 2, rpcs: [Check] }\n"
 #define TWO(one, two)                                            \
     "  - { name: a, api_version: v1, rpcs: [Check], " one " }\n" \
     "  - { name: b, api_version: v2, rpcs: [Check], " two " }\n"
@@ -99,7 +103,7 @@ static const struct {
     { TWO("dns: ra.example", "dns: ra.example"), "clients[1].dns: clients[0] could be the same peer" },
     /* rights */
     { ROW(SIGNS ", profiles: [ov]"), NULL },
-    { ROW(SIGNS ", profiles: [ev]"), "clients[0].profiles[0]: none of the client's issuers has this" },
+    { ROW(SIGNS ", profiles: [iv]"), "clients[0].profiles[0]: none of the client's issuers has this" },
     { ROW(SIGNS ", profiles: []"), "clients[0].profiles: 0 elements" },
     { ROW("uid: 1, rpcs: [Check], profiles: [ov]"), "clients[0].profiles[0]: none of the client's issuers" },
     { ROW(SIGNS ", accounts: ['acme/', 'b']"), NULL },
@@ -135,13 +139,13 @@ static const struct {
     { ROW(SIGNS ", retired_after: 2027-02-28T00:00:00Z"), "clients[0].retired_after: needed: the last day" },
     { ROW(SIGNS ", retired_after: [2027-02-28]"), "clients[0].retired_after: needed: the last day" },
     /* other clients */
-    { TWO("uid: 1, authorizes_for: [b]", "uid: 2"), NULL },
-    { TWO("uid: 1, authorizes_for: [c]", "uid: 2"), "clients[0].authorizes_for[0]: 'c' is the name of no" },
-    { TWO("uid: 1, authorizes_for: [a]", "uid: 2"),
-      "clients[0].authorizes_for[0]: 'a' is the client itself" },
-    { TWO("uid: 1, authorizes_for: [b, b]", "uid: 2"),
-      "clients[0].authorizes_for[1]: 'b' stands there twice" },
-    { TWO("uid: 1, authorizes_for: []", "uid: 2"), "clients[0].authorizes_for: 0 elements" },
+    { PAIR("[b]"), NULL },
+    { PAIR("[c]"), "clients[0].authorizes_for[0]: 'c' is the name of no" },
+    { PAIR("[a]"), "clients[0].authorizes_for[0]: 'a' is the client itself" },
+    { PAIR("[b, b]"), "clients[0].authorizes_for[1]: 'b' stands there twice" },
+    { TWO("uid: 1, authorizes_for: [b]", "uid: 2"),
+      "clients[0].authorizes_for: means nothing without the RPC AuthorizeTbs" },
+    { PAIR("[]"), "clients[0].authorizes_for: 0 elements" },
 };
 
 static void every_key(void **state)
@@ -157,7 +161,7 @@ static void every_key(void **state)
 }
 
 static const char house[] =
-    "  - { name: new, api_version: v3, uid: 1, socket: new, rpcs: [SignCertificate, Check],\n"
+    "  - { name: new, api_version: v3, uid: 1, socket: new, rpcs: [SignCertificate, AuthorizeTbs, Check],\n"
     "      issuers: [example-ov-e1], profiles: [ov], accounts: [acme/, 'b-'], authorizes_for: [old],\n"
     "      retired_after: 2026-12-31, limits: { per_second: 5 }, max_validity_s: 864000 }\n"
     "  - { name: old, api_version: v1, uid: 1, gid: 7, socket: old, rpcs: [Watch] }\n"

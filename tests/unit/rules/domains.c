@@ -195,6 +195,9 @@ void age_table(void **state)
         H->policy.limits.max_domain_age_s = rows[i].policy_s;
         house_age(d, rows[i].now - rows[i].age_s);
         check(CS_RULE_V03, rows[i].row, rows[i].ok, "dns:www.example.com");
+        H->policy.limits.max_domain_age_s = 0; /* the same said of the client */
+        H->policy.client[0].max_domain_age_s = rows[i].policy_s;
+        check(CS_RULE_V03, rows[i].row, rows[i].ok, "dns:www.example.com");
     }
     /* The earliest of the three times counts, whichever it is. */
     for (int k = 0; k < 3; k++) {

@@ -14,6 +14,11 @@ void tbs_tables(void **state)
     H->facts.client = &H->policy.client[0];
     H->policy.client[0].issuers = 2;
     check(CS_RULE_N02, "client with another issuer only", false, "client:ra");
+    house_usual(H);
+    H->policy.client[0].profiles = 1u << COUNTERSIGN__V1__PROFILE__PROFILE_DOMAIN_VALIDATED;
+    check(CS_RULE_N02, "client with the profile", true, NULL);
+    H->policy.client[0].profiles = 1u << COUNTERSIGN__V1__PROFILE__PROFILE_ORGANIZATION_VALIDATED;
+    check(CS_RULE_N02, "client with another profile only", false, "client:ra");
 
     house_usual(H);
     check(CS_RULE_T01, "v3", true, NULL);
@@ -177,6 +182,11 @@ void time_tables(void **state)
             else
                 house_age(H->evidence[k].statement->domain_control, periods[i].now);
         }
+        check(CS_RULE_T07, periods[i].row, periods[i].ok, "tbs.validity");
+        /* the same said of the client; a wider one beside it changes nothing */
+        H->policy.client[0].max_validity_s = periods[i].policy_s;
+        check(CS_RULE_T07, periods[i].row, periods[i].ok, "tbs.validity");
+        H->policy.limits.max_validity_s = UINT32_MAX;
         check(CS_RULE_T07, periods[i].row, periods[i].ok, "tbs.validity");
     }
 
