@@ -82,8 +82,8 @@ static inline void cs_auto_timer(struct cs_numbers_timer *t)
 {
     cs_numbers_time(t->numbers, t->stage, cs_clock_mono_us() - t->since_mono_us);
 }
-#define CS_AUTO_TIMER(name, numbers, stage)                                                  \
-    __attribute__((cleanup(cs_auto_timer))) struct cs_numbers_timer name = { numbers, stage, \
-                                                                             cs_clock_mono_us() }
+#define CS_AUTO_TIMER(name, numbers, stage)                                                          \
+    __attribute__((cleanup(cs_auto_timer), unused)) struct cs_numbers_timer name = { numbers, stage, \
+                                                                                     cs_clock_mono_us() }
 
 #endif
