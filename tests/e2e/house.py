@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 
+import client_rows
 import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -114,14 +115,7 @@ def policy_text(house):
         if a.person:
             out.append(f"    person: {a.person}\n")
         out.append("    not_before: 2026-01-01T00:00:00Z\n    not_after: 2036-01-01T00:00:00Z\n")
-    out.append("clients:\n")
-    for name, version, who, rpcs, *more in house.clients:
-        who = f"uid: {who}" if isinstance(who, int) else who
-        out.append(f"  - name: {name}\n    api_version: \"{version}\"\n" + "".join(
-            f"    {line}\n" for line in who.split("; ")) +
-                   f"    rpcs: [{', '.join(rpcs)}]\n"
-                   f"    issuers: [{', '.join(i.id for i in house.issuers)}]\n" +
-                   "".join(f"    {line}\n" for line in more))
+    out += ["clients:\n", *(client_rows.text_of(row, house.issuers) for row in house.clients)]
     out.append(house.lists)
     out.append("lint:\n  linters:\n    - name: zlint\n      versions:\n        - version: 3.6.8\n")
     out.append("agencies:\n")
@@ -164,8 +158,7 @@ class House:
     def __init__(self, signers=2, issuers=None, clients=None, keep=False, module=MODULE, lists=LISTS,
                  ct_logs=(), ct=None, agencies=AGENCIES):
         """module: the PKCS#11 module of the signers; the token is always made with SoftHSM itself. lists: the policy's
-        section of that name. clients: (name, API version, uid or "key: value; key: value", RPCs, further lines of the
-        row ...). ct: by issuer id, what its entry says of required_scts, logs and distinct_operators."""
+        section of that name. ct: by issuer id, what its entry says of required_scts, logs and distinct_operators."""
         self.ct_logs, self.ct, self.agencies = ct_logs, ct or {}, agencies
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="countersign-"))
         self.keep, self.n_signers, self.process, self.module = keep, signers, None, module

@@ -406,8 +406,8 @@ static const struct fault faults[] = {
     ONE("version: 7\n", "version: 07\n", "version:", "version: '07'; needed: a decimal number"),
     ONE("version: 7\n", "", "schema:", "the key 'version' is missing"),
     ONE("version: 7\n", "version: 7\nenforce: false\n", "enforce:",
-        "enforce: unknown key; one of schema, version, deployment, issuers, attesters, clients, client_authorities, limits, "
-        "lists, lint, perspectives"),
+        "enforce: unknown key; one of schema, version, deployment, issuers, attesters, clients, "
+        "client_authorities, limits, lists, lint, perspectives"),
     ONE("deployment: production", "deployment: two words",
         "deployment:", "deployment: 'two words'; needed: a letter or digit"),
 
