@@ -7,6 +7,7 @@ import hashlib
 import os
 import pathlib
 import sys
+import threading
 import time
 from concurrent import futures
 
@@ -72,7 +73,7 @@ class Gate:
             Issuer("rsa", rsa.generate_private_key(65537, 2048), RSA_DER + PSS_DER))}
         self.recorded, self.authorized, self.trouble, self.requests = {}, {}, [], []
         self.delay_s, self.n_signed, self.listed = 0, 0, 0
-        self.server = None
+        self.server, self.lock = None, threading.Lock()
 
     # -- what it answers --------------------------------------------------------------------------
 
@@ -84,7 +85,7 @@ class Gate:
         context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
         context.abort(code, "refused: " + rule)
 
-    def _spend(self, request, tbs, algorithm, issuer, context):
+    def spend(self, request, tbs, algorithm, issuer, context):
         if (done := self.recorded.get(request.request_id)) is not None:
             done.replayed = True
             return done
@@ -100,8 +101,9 @@ class Gate:
         return answer
 
     def _enter(self, request, context):
-        self.requests.append(request)
-        self.count()
+        with self.lock:
+            self.requests.append(request)
+            self.count()
         if self.delay_s:
             time.sleep(self.delay_s)
         if self.trouble:
@@ -112,17 +114,17 @@ class Gate:
         return None
 
     def sign(self, request, context):
-        made = self._enter(request, context)
+        if (made := self._enter(request, context)) is not None:
+            return made
         issuer = self.issuers[request.issuer.decode()]
-        answer = self._spend(request, request.tbs_certificate, h.tbs_fields(request.tbs_certificate)[2], issuer, context)
-        return made if made is not None else answer
+        return self.spend(request, request.tbs_certificate, h.tbs_fields(request.tbs_certificate)[2], issuer, context)
 
     def sign_authorized(self, request, context):
         self._enter(request, context)
         tbs = self.authorized.get(request.digest)
         if request.request_id not in self.recorded and tbs is None:
             self._refusal(context, request.request_id, grpc.StatusCode.FAILED_PRECONDITION, "N05", "digest")
-        answer = self._spend(request, tbs, request.signature_algorithm, self.issuers[request.issuer.decode()], context)
+        answer = self.spend(request, tbs, request.signature_algorithm, self.issuers[request.issuer.decode()], context)
         self.authorized.pop(request.digest, None)
         return answer
 
