@@ -192,10 +192,14 @@ void forked(void **state)
     }
 }
 
-/* While other threads hold whatever locks there are. */
+/* While other threads hold whatever locks there are: but glibc's allocator is made for that, and the
+ * sanitizer's is not, so that its child may wait for ever for memory. */
 void forked_in_the_middle(void **state)
 {
     (void)state;
+#ifdef CS_TEST_SANITIZED
+    skip();
+#endif
     pthread_t thread[4];
     CK_OBJECT_HANDLE key = key_of(session_open(), "ec");
     shared = session_open();
