@@ -59,6 +59,15 @@ static CS_RESULT read_environment(struct cs_config_reading *r, const struct cs_y
     return CS_OK;
 }
 
+static CS_RESULT read_credential(struct cs_config_reading *r, const struct cs_yaml_node *n, const char **out)
+{
+    struct cs_span name;
+    CS_TRY(cs_yaml_id(n, NAME_MAX_LEN, &name, r->note));
+    if (memchr(name.at, '/', name.len) != NULL)
+        return cs_yaml_fail(n, r->note, "a credential is named without '/'");
+    return cs_config_keep(r, name, out);
+}
+
 static CS_RESULT read_token(struct cs_config_reading *r, const struct cs_yaml_node *n)
 {
     enum { MODULE, PIN_FILE, CREDENTIAL, ENVIRONMENT, N };
@@ -74,13 +83,8 @@ static CS_RESULT read_token(struct cs_config_reading *r, const struct cs_yaml_no
         return cs_yaml_fail(n, r->note, "needed: either pin_file or credential");
     if (f[PIN_FILE].value != NULL)
         CS_TRY(cs_config_path(r, f[PIN_FILE].value, &r->c->pin_file));
-    if (f[CREDENTIAL].value != NULL) {
-        struct cs_span name;
-        CS_TRY(cs_yaml_id(f[CREDENTIAL].value, NAME_MAX_LEN, &name, r->note));
-        if (memchr(name.at, '/', name.len) != NULL)
-            return cs_yaml_fail(f[CREDENTIAL].value, r->note, "a credential is named without '/'");
-        CS_TRY(cs_config_keep(r, name, &r->c->credential));
-    }
+    if (f[CREDENTIAL].value != NULL)
+        CS_TRY(read_credential(r, f[CREDENTIAL].value, &r->c->credential));
     return f[ENVIRONMENT].value != NULL ? read_environment(r, f[ENVIRONMENT].value) : CS_OK;
 }
 
@@ -103,7 +107,20 @@ static CS_RESULT read_document(struct cs_config_reading *r, struct cs_span docum
 {
     const struct cs_yaml_node *root;
     CS_TRY(cs_yaml_read(document, CS_CONFIG_MAX_LEN, &r->c->arena, &root, r->note));
-    enum { POLICY, LISTEN, LEDGER, WITNESS, SIGNERS, TOKEN, LIBEXEC, USERS, METRICS, N };
+    enum {
+        POLICY,
+        LISTEN,
+        LEDGER,
+        WITNESS,
+        SIGNERS,
+        TOKEN,
+        LIBEXEC,
+        USERS,
+        METRICS,
+        LEDGER_KEY,
+        KEY_CREDENTIAL,
+        N
+    };
     struct cs_yaml_field f[N] = {
         [POLICY] = { .key = "policy", .required = true },
         [LISTEN] = { .key = "listen", .required = true },
@@ -114,6 +131,8 @@ static CS_RESULT read_document(struct cs_config_reading *r, struct cs_span docum
         [LIBEXEC] = { .key = "libexec" },
         [USERS] = { .key = "users" },
         [METRICS] = { .key = "metrics" },
+        [LEDGER_KEY] = { .key = "ledger_key" },
+        [KEY_CREDENTIAL] = { .key = "ledger_key_credential" },
     };
     CS_TRY(cs_yaml_fields(root, f, N, r->note));
     CS_TRY(cs_config_path(r, f[POLICY].value, &r->c->policy));
@@ -122,6 +141,13 @@ static CS_RESULT read_document(struct cs_config_reading *r, struct cs_span docum
         CS_TRY(cs_config_read_metrics(r, f[METRICS].value));
     CS_TRY(cs_config_path(r, f[LEDGER].value, &r->c->ledger));
     CS_TRY(cs_config_path(r, f[WITNESS].value, &r->c->witness_dir));
+    if (f[LEDGER_KEY].value != NULL && f[KEY_CREDENTIAL].value != NULL)
+        return cs_yaml_fail(f[KEY_CREDENTIAL].value, r->note,
+                            "ledger_key stands there too; needed: one of them");
+    if (f[LEDGER_KEY].value != NULL)
+        CS_TRY(cs_config_path(r, f[LEDGER_KEY].value, &r->c->ledger_key));
+    if (f[KEY_CREDENTIAL].value != NULL)
+        CS_TRY(read_credential(r, f[KEY_CREDENTIAL].value, &r->c->ledger_key_credential));
     uint64_t n_signers;
     CS_TRY(cs_yaml_u64(f[SIGNERS].value, 1, CS_SIGNERS_MAX, &n_signers, r->note));
     r->c->n_signers = (uint32_t)n_signers;

@@ -40,6 +40,8 @@ struct cs_listen {
 struct cs_config {
     const char *policy;
     const char *ledger;
+    const char *ledger_key;            /* either this, */
+    const char *ledger_key_credential; /* or this: name in $CREDENTIALS_DIRECTORY; or none */
     const char *witness_dir;
     const char *libexec; /* directory of countersign-front, -gate, -signer; NULL: look for it */
     uint32_t n_listen;

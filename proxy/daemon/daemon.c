@@ -78,7 +78,8 @@ static CS_RESULT check_users(const struct cs_config *c, struct cs_note *note)
 /* Only the service manager passes credentials; by hand there is none to look at. */
 static bool credential_out_of_sight(const struct cs_config *c)
 {
-    return c->credential != NULL && getenv("CREDENTIALS_DIRECTORY") == NULL;
+    return (c->credential != NULL || c->ledger_key_credential != NULL) &&
+           getenv("CREDENTIALS_DIRECTORY") == NULL;
 }
 
 static CS_RESULT check_files(const struct cs_config *c, const struct cs_policy *p, bool pin_comes_later,
@@ -98,6 +99,8 @@ static CS_RESULT check_files(const struct cs_config *c, const struct cs_policy *
     if (pin_comes_later)
         return CS_OK;
     CS_AUTO_FD int pin = -1;
+    CS_AUTO_FD int ledger_key = -1;
+    CS_TRY(cs_house_open_ledger_key(c, &ledger_key, note));
     return cs_house_open_pin(c, &pin, note);
 }
 
@@ -110,6 +113,12 @@ static CS_RESULT load(struct daemon *d, const char *path, bool check, struct cs_
     if (!cs_ok(r)) {
         cs_note_set(note, "%.200s: %.300s", d->config.policy, inner.text);
         return r;
+    }
+    bool has_key = d->config.ledger_key != NULL || d->config.ledger_key_credential != NULL;
+    if (has_key && d->policy->ledger_origin.len == 0) {
+        cs_note_set(note, "ledger_key: %.300s has no ledger: {origin: ...}, the name the key signs under",
+                    d->config.policy);
+        return CS_ERR(CONFIG);
     }
     CS_TRY(find_programs(d, note));
     CS_TRY(check_users(&d->config, note));

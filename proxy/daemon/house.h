@@ -60,6 +60,9 @@ CS_RESULT cs_house_spawn(struct cs_house *h, uint32_t i, struct cs_note *note);
 /* cs_house_open_pin opens the PIN for reading. CONFIG, IO with a note. *out is the caller's. */
 CS_RESULT cs_house_open_pin(const struct cs_config *c, int *out, struct cs_note *note);
 
+/* cs_house_open_ledger_key opens the checkpoint key for reading, or an empty file when none is configured. */
+CS_RESULT cs_house_open_ledger_key(const struct cs_config *c, int *out, struct cs_note *note);
+
 /* cs_house_run starts everything, serves until a signal or a child's end, ends everything. Returns the
  * exit code of the process and has logged why. */
 int cs_house_run(struct cs_house *h);

@@ -16,7 +16,21 @@
 #include "proxy/ipc/process.h"
 
 /* What a child may inherit. Numbers from 3 on, in the order of its row: proxy/ipc/process.h. */
-enum heirloom { NOTHING, LIFELINE, GATE, FRONT, SIGNERS, FACTS, TLS, LISTEN, POLICY, PIN, KEYS, WITNESS };
+enum heirloom {
+    NOTHING,
+    LIFELINE,
+    GATE,
+    FRONT,
+    SIGNERS,
+    FACTS,
+    TLS,
+    LISTEN,
+    POLICY,
+    LEDGER_KEY,
+    PIN,
+    KEYS,
+    WITNESS
+};
 
 enum node { NODE_SIGNER, NODE_GATE, NODE_FRONT };
 
@@ -26,15 +40,15 @@ static const struct {
 } nodes[] = {
     /* program               inherits (fds 3, 4, 5, ...) */
     [NODE_FRONT] = { "countersign-front", { LIFELINE, GATE, FACTS, TLS, LISTEN } },
-    [NODE_GATE] = { "countersign-gate", { LIFELINE, FRONT, POLICY, SIGNERS } },
+    [NODE_GATE] = { "countersign-gate", { LIFELINE, FRONT, POLICY, LEDGER_KEY, SIGNERS } },
     [NODE_SIGNER] = { "countersign-signer", { LIFELINE, GATE, PIN, KEYS, WITNESS } },
 };
 
 static_assert((int)CS_FD_LIFELINE == (int)CS_SPAWN_FIRST_FD, "the first column");
 static_assert(CS_FD_FRONT_GATE == 4 && CS_FD_GATE_FRONT == 4 && CS_FD_SIGNER_GATE == 4, "the second column");
 static_assert(CS_FD_FRONT_CONF == 5 && CS_FD_GATE_POLICY == 5 && CS_FD_SIGNER_PIN == 5, "the third column");
-static_assert(CS_FD_FRONT_TLS == 6 && CS_FD_FRONT_LISTEN == 7 && CS_FD_GATE_SIGNER == 6 &&
-                  CS_FD_SIGNER_KEYS == 6 && CS_FD_SIGNER_WITNESS == 7,
+static_assert(CS_FD_FRONT_TLS == 6 && CS_FD_FRONT_LISTEN == 7 && CS_FD_GATE_LEDGER_KEY == 6 &&
+                  CS_FD_GATE_SIGNER == 7 && CS_FD_SIGNER_KEYS == 6 && CS_FD_SIGNER_WITNESS == 7,
               "the others");
 
 static void shut(int *fd)
@@ -84,16 +98,19 @@ static CS_RESULT open_witness(const struct cs_house *h, uint32_t signer, int *ou
     return *out >= 0 ? CS_OK : fail_errno(note, path);
 }
 
-CS_RESULT cs_house_open_pin(const struct cs_config *c, int *out, struct cs_note *note)
+/* A secret stands in a file of its owner's alone, or comes as a credential of the service manager's; what
+ * names the key of the configuration. */
+static CS_RESULT open_secret(const char *file, const char *credential, const char *what, int *out,
+                             struct cs_note *note)
 {
     char path[CS_MODULE_PATH_MAX_LEN + 128];
     const char *dir = getenv("CREDENTIALS_DIRECTORY");
-    if (c->pin_file == NULL && dir == NULL) {
-        cs_note_set(note, "token.credential: no CREDENTIALS_DIRECTORY is set; the service manager passes it");
+    if (file == NULL && dir == NULL) {
+        cs_note_set(note, "%s: no CREDENTIALS_DIRECTORY is set; the service manager passes it", what);
         return CS_ERR(CONFIG);
     }
-    int n = c->pin_file != NULL ? snprintf(path, sizeof path, "%s", c->pin_file)
-                                : snprintf(path, sizeof path, "%s/%s", dir, c->credential);
+    int n = file != NULL ? snprintf(path, sizeof path, "%s", file)
+                         : snprintf(path, sizeof path, "%s/%s", dir, credential);
     if (n < 0 || n >= (int)sizeof path)
         return CS_ERR(LIMIT);
     CS_AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -104,10 +121,30 @@ CS_RESULT cs_house_open_pin(const struct cs_config *c, int *out, struct cs_note 
         cs_note_set(note, "%s: not a regular file", path);
         return CS_ERR(CONFIG);
     }
-    if (c->pin_file != NULL &&
-        (st.st_mode & 077) != 0) { /* credentials carry an ACL that shows as group bits */
+    if (file != NULL && (st.st_mode & 077) != 0) { /* credentials carry an ACL that shows as group bits */
         cs_note_set(note, "%s: mode %04o lets others than its owner in; needed: 0400 or 0600", path,
                     (unsigned)(st.st_mode & 07777));
+        return CS_ERR(CONFIG);
+    }
+    *out = fd;
+    fd = -1;
+    return CS_OK;
+}
+
+CS_RESULT cs_house_open_pin(const struct cs_config *c, int *out, struct cs_note *note)
+{
+    return open_secret(c->pin_file, c->credential, "token.credential", out, note);
+}
+
+CS_RESULT cs_house_open_ledger_key(const struct cs_config *c, int *out, struct cs_note *note)
+{
+    struct stat st;
+    if (c->ledger_key == NULL && c->ledger_key_credential == NULL)
+        return cs_sealed_copy("no-ledger-key", cs_span_of(NULL, 0), out, note);
+    CS_AUTO_FD int fd = -1;
+    CS_TRY(open_secret(c->ledger_key, c->ledger_key_credential, "ledger_key_credential", &fd, note));
+    if (fstat(fd, &st) != 0 || st.st_size == 0) { /* the gate takes an empty one for none */
+        cs_note_set(note, "ledger_key: the file is empty");
         return CS_ERR(CONFIG);
     }
     *out = fd;
@@ -154,7 +191,7 @@ static enum node node_of(const struct cs_house *h, uint32_t i)
 
 /* Descriptors made for one child only; the parent keeps none of them. */
 struct made {
-    int lifeline, conf, tls, policy, pin, keys, witness;
+    int lifeline, conf, tls, policy, ledger_key, pin, keys, witness;
 };
 static void made_done(struct made *m)
 {
@@ -162,6 +199,7 @@ static void made_done(struct made *m)
     shut(&m->conf);
     shut(&m->tls);
     shut(&m->policy);
+    shut(&m->ledger_key);
     shut(&m->pin);
     shut(&m->keys);
     shut(&m->witness);
@@ -203,6 +241,10 @@ static CS_RESULT add(struct cs_house *h, uint32_t i, enum heirloom what, struct 
     case POLICY:
         CS_TRY(cs_sealed_copy("policy", h->document, &m->policy, note));
         s->fd[s->n_fds++] = m->policy;
+        return CS_OK;
+    case LEDGER_KEY:
+        CS_TRY(cs_house_open_ledger_key(h->config, &m->ledger_key, note));
+        s->fd[s->n_fds++] = m->ledger_key;
         return CS_OK;
     case PIN: /* opened for each signer: each reads it from its start */
         CS_TRY(cs_house_open_pin(h->config, &m->pin, note));
@@ -292,7 +334,7 @@ static CS_RESULT spawn(struct cs_house *h, uint32_t i, struct made *m, int *out_
 
 CS_RESULT cs_house_spawn(struct cs_house *h, uint32_t i, struct cs_note *note)
 {
-    struct made m = { -1, -1, -1, -1, -1, -1, -1 };
+    struct made m = { -1, -1, -1, -1, -1, -1, -1, -1 };
     int lifeline = -1;
     cs_result r = spawn(h, i, &m, &lifeline, note);
     made_done(&m);

@@ -6,6 +6,8 @@
 #include "proxy/gate/caller.h"
 #include "proxy/gate/numbers.h"
 #include "proxy/gate/stream.h"
+#include "proxy/gate/checkpoints.h"
+#include "proxy/gate/report.h"
 
 static const struct {
     const char *name;
@@ -14,6 +16,8 @@ static const struct {
     [CS_METHOD_SIGN_CERTIFICATE] = { "SignCertificate", cs_rpc_sign },
     [CS_METHOD_EVALUATE_CERTIFICATE] = { "EvaluateCertificate", cs_rpc_evaluate },
     [CS_METHOD_DEPOSIT_EVIDENCE] = { "DepositEvidence", cs_rpc_deposit },
+    [CS_METHOD_GET_CHECKPOINT] = { "GetCheckpoint", cs_rpc_checkpoint },
+    [CS_METHOD_GET_RECEIPT] = { "GetReceipt", cs_rpc_receipt },
     [CS_METHOD_HEALTH_CHECK] = { "Check", cs_rpc_health },
     [CS_METHOD_AUTHORIZE_TBS] = { "AuthorizeTbs", cs_rpc_authorize },
     [CS_METHOD_SIGN_AUTHORIZED] = { "SignAuthorized", cs_rpc_sign_authorized },

@@ -102,6 +102,7 @@ struct cs_gate {
     struct cs_policy *policy;
     struct cs_lists *lists; /* NULL when no issuer signs leaves */
     struct cs_ledger *ledger;
+    struct cs_checkpoints *checkpoints; /* checkpoints.h; NULL: no key */
     struct cs_evidence_cache *cache;
     struct cs_callers *callers;
     struct cs_numbers *numbers;

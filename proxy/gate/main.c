@@ -19,6 +19,7 @@
 #include "proxy/gate/caller.h"
 #include "proxy/gate/gate.h"
 #include "proxy/gate/stream.h"
+#include "proxy/gate/checkpoints.h"
 #include "proxy/ipc/process.h"
 
 enum {
@@ -80,6 +81,7 @@ static CS_RESULT record_stop(struct cs_gate *g, const char *reason)
     struct cs_grant_list none = { 0 };
     CS_TRY(cs_ledger_commit(g->ledger, &none));
     cs_grant_list_done(&none);
+    cs_checkpoints_sign(g, true);
     return CS_OK;
 }
 
@@ -107,6 +109,7 @@ static CS_RESULT gate_open(struct cs_gate *g, const char *ledger_path, uint32_t 
     (void)close(CS_FD_GATE_POLICY);
     CS_TRY(cs_policy_load(cs_buf_span(&document), &g->policy, note));
     CS_TRY(cs_gate_seats(g));
+    CS_TRY(cs_checkpoints_read_key(g, CS_FD_GATE_LEDGER_KEY, note));
     CS_TRY(cs_gate_open_lists(g, note));
     struct cs_keytable table;
     cs_policy_keytable(g->policy, (struct cs_span){ 0 }, &table);
@@ -114,6 +117,7 @@ static CS_RESULT gate_open(struct cs_gate *g, const char *ledger_path, uint32_t 
     CS_TRY(cs_evidence_cache_new(CACHE_ENTRIES, &g->cache));
     CS_TRY(enter_sandbox(ledger_path));
     CS_TRY(cs_ledger_open(ledger_path, &g->ledger, note));
+    CS_TRY(cs_checkpoints_open(g, note));
     CS_TRY(record_start(g));
     g->arena.max = CS_GATE_ARENA_MAX;
     g->lifeline_fd = CS_FD_LIFELINE;
@@ -185,7 +189,7 @@ static CS_RESULT turn(struct cs_gate *g, bool *out_end)
     for (uint32_t i = 0; i < g->n_signers; i++)
         watch(&p[2 + i], &g->signer[i].chan);
     bool soon = g->n_ready != 0 || g->n_unrecorded != 0 || g->ledger_failed || g->draining;
-    int timeout_ms = g->calls_wait ? 0 : soon ? 100 : -1;
+    int timeout_ms = g->calls_wait ? 0 : cs_checkpoints_wait_ms(g, soon ? 100 : -1);
     if (poll(p, 2 + g->n_signers, timeout_ms) < 0 && errno != EINTR)
         return CS_ERR(IO);
     if (p[0].revents != 0) {
@@ -206,7 +210,9 @@ static CS_RESULT turn(struct cs_gate *g, bool *out_end)
     CS_TRY(probe_ledger(g));
     CS_TRY(cs_turn_end(g));
     CS_TRY(cs_streams_turn(g));
-    return flush_all(g);
+    CS_TRY(flush_all(g));
+    cs_checkpoints_sign(g, false); /* behind the answers: nobody waits for it */
+    return CS_OK;
 }
 
 /* Signers answer what they hold, then the record is closed. */
@@ -233,6 +239,7 @@ static CS_RESULT run(struct cs_gate *g)
     struct cs_grant_list none = { 0 };
     CS_TRY(cs_ledger_commit(g->ledger, &none)); /* start and policy entries */
     cs_grant_list_done(&none);
+    cs_checkpoints_sign(g, true);
     CS_TRY(flush_all(g));
     char ready = CS_LIFELINE_READY;
     CS_TRY(cs_write_all(g->lifeline_fd, cs_span_of(&ready, 1)));
@@ -270,6 +277,7 @@ int main(int argc, char **argv)
         cs_log_end();
     }
     if (g != NULL) {
+        cs_checkpoints_free(g->checkpoints);
         cs_ledger_close(g->ledger);
         cs_evidence_cache_free(g->cache);
         cs_lists_close(g->lists);

@@ -67,6 +67,8 @@ enum cs_method_shape { CS_UNARY = 1, CS_STREAMING };
     X(HEALTH_WATCH, "grpc.health.v1.Health", "Watch", CS_STREAMING)                           \
     X(GET_STATUS, "countersign.v1.StatusService", "GetStatus", CS_UNARY)                      \
     X(LIST_CLIENTS, "countersign.v1.StatusService", "ListClients", CS_UNARY)                  \
+    X(GET_CHECKPOINT, "countersign.v1.LedgerService", "GetCheckpoint", CS_UNARY)              \
+    X(GET_RECEIPT, "countersign.v1.LedgerService", "GetReceipt", CS_UNARY)                    \
     X(METRICS, "", "", CS_UNARY)
 
 enum cs_method {

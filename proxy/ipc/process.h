@@ -17,9 +17,10 @@ enum {
     CS_FD_FRONT_TLS = 6,    /* front: TLS material (material.h), read and closed; may be empty */
     CS_FD_FRONT_LISTEN = 7, /* front: first listening socket; the configuration says how many follow */
 
-    CS_FD_GATE_FRONT = 4,  /* gate: channel to the front */
-    CS_FD_GATE_POLICY = 5, /* gate: policy document, readable from its start */
-    CS_FD_GATE_SIGNER = 6, /* gate: first signer channel; argv says how many */
+    CS_FD_GATE_FRONT = 4,      /* gate: channel to the front */
+    CS_FD_GATE_POLICY = 5,     /* gate: policy document, readable from its start */
+    CS_FD_GATE_LEDGER_KEY = 6, /* gate: checkpoint key, read to end of file and closed; empty: none */
+    CS_FD_GATE_SIGNER = 7,     /* gate: first signer channel; argv says how many */
 
     CS_FD_SIGNER_GATE = 4,    /* signer: channel to the gate */
     CS_FD_SIGNER_PIN = 5,     /* signer: PIN, read to end of file and closed */

@@ -15,6 +15,8 @@ CS_RESULT cs_policy_read_clients(struct cs_policy *p, const struct cs_yaml_node 
 /* Optional; behind issuers and attesters, whose keys it must not share. */
 CS_RESULT cs_policy_read_client_authorities(struct cs_policy *p, const struct cs_yaml_node *n,
                                             struct cs_note *note);
+/* n may be NULL. */
+CS_RESULT cs_policy_read_ledger(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note);
 /* n may be NULL when no issuer signs leaves; root carries the fault when it is and one does. */
 CS_RESULT cs_policy_read_lists(struct cs_policy *p, const struct cs_yaml_node *root,
                                const struct cs_yaml_node *n, struct cs_note *note);

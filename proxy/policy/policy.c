@@ -114,6 +114,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
         PERSPECTIVES,
         CT_LOGS,
         AGENCIES,
+        LEDGER,
         N
     };
     struct cs_yaml_field f[N] = {
@@ -130,6 +131,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
         [PERSPECTIVES] = { .key = "perspectives" },
         [CT_LOGS] = { .key = "ct_logs" },
         [AGENCIES] = { .key = "agencies" },
+        [LEDGER] = { .key = "ledger" },
     };
     CS_TRY(cs_yaml_fields(root, f, N, note));
     struct cs_span schema;
@@ -138,6 +140,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
         return cs_yaml_fail(f[SCHEMA].value, note, "needed: countersign-policy-v1");
     CS_TRY(cs_yaml_u64(f[VERSION].value, 1, INT64_MAX, &p->version, note));
     CS_TRY(cs_yaml_id(f[DEPLOYMENT].value, CS_POLICY_ID_MAX_LEN, &p->deployment, note));
+    CS_TRY(cs_policy_read_ledger(p, f[LEDGER].value, note));
     CS_TRY(cs_policy_read_ct_logs(p, f[CT_LOGS].value, note));
     CS_TRY(cs_policy_read_issuers(p, f[ISSUERS].value, note));
     CS_TRY(cs_policy_read_attesters(p, f[ATTESTERS].value, note));

@@ -38,7 +38,8 @@ enum {
     CS_POLICY_PINS_MAX = 32,            /* of one issuer */
     CS_POLICY_PIN_EXTENSIONS_MAX = 48,  /* of one pin */
     CS_POLICY_PIN_VALUE_MAX_LEN = 4096, /* of one fixed value */
-    CS_POLICY_ID_MAX_LEN = 64,          /* ids and names: [A-Za-z0-9][A-Za-z0-9._/@-]* */
+    CS_POLICY_ORIGIN_MAX_LEN = 200,
+    CS_POLICY_ID_MAX_LEN = 64, /* ids and names: [A-Za-z0-9][A-Za-z0-9._/@-]* */
 };
 
 /* One pinned profile of an issuer: which extensions a TBS has, in which order, and what they hold. */
@@ -188,9 +189,10 @@ struct cs_agency {
 };
 
 struct cs_policy {
-    struct cs_sha256 digest;   /* of the document's bytes */
-    uint64_t version;          /* from 1 */
-    struct cs_span deployment; /* audience of evidence */
+    struct cs_sha256 digest;      /* of the document's bytes */
+    uint64_t version;             /* from 1 */
+    struct cs_span deployment;    /* audience of evidence */
+    struct cs_span ledger_origin; /* name of the ledger's log; empty without the section */
     uint32_t n_issuers, n_attesters, n_clients;
     struct cs_issuer issuer[CS_POLICY_ISSUERS_MAX];
     struct cs_attester attester[CS_POLICY_ATTESTERS_MAX];
