@@ -88,6 +88,10 @@ int cs_cmd_health(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_status(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_clients(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_ledger_verify(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_ledger_export(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_ledger_key(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_ledger_vkey(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_receipt(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_ledger_show(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_scope(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_policy_check(struct cs_cli *cli, const struct cs_args *args);
@@ -101,7 +105,8 @@ extern const struct cs_option cs_options_keygen[], cs_options_attest_domain[], c
     cs_options_attest_organization[], cs_options_attest_order[], cs_options_attest_lint[],
     cs_options_attest_approval[], cs_options_attest_cosign[], cs_options_attest_show[], cs_options_tbs_show[],
     cs_options_tbs_from_csr[], cs_options_sign[], cs_options_evaluate[], cs_options_deposit[],
-    cs_options_health[], cs_options_ledger_verify[], cs_options_ledger_show[], cs_options_policy_check[],
+    cs_options_health[], cs_options_ledger_verify[], cs_options_ledger_show[], cs_options_ledger_export[],
+    cs_options_ledger_key[], cs_options_ledger_vkey[], cs_options_receipt[], cs_options_policy_check[],
     cs_options_attest_from_open_mpic[], cs_options_lint_request[], cs_options_rules[], cs_options_explain[],
     cs_options_authorize[];
 extern const struct cs_option cs_options_status[], cs_options_clients[];

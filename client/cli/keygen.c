@@ -38,7 +38,7 @@ static CS_RESULT write_new(const char *path, struct cs_span bytes, mode_t mode, 
     return CS_OK;
 }
 
-static CS_RESULT write_private(const EVP_PKEY *key, const char *path, bool force, struct cs_note *note)
+CS_RESULT cs_private_key_write(const EVP_PKEY *key, const char *path, bool force, struct cs_note *note)
 {
     BIO *pem = BIO_new(BIO_s_secmem()); /* wiped when freed */
     char *at = NULL;
@@ -81,7 +81,7 @@ int cs_cmd_keygen(struct cs_cli *cli, const struct cs_args *args)
         return cs_cli_fail(cli, CS_EXIT_UNREACHABLE, "the library could not make a key");
     if (public_path != NULL && !force && access(public_path, F_OK) == 0)
         return cs_cli_usage(cli, "--public %s: exists already; --force replaces it", public_path);
-    if (!cs_ok(write_private(key, cs_arg_get(args, "out"), force, &note)))
+    if (!cs_ok(cs_private_key_write(key, cs_arg_get(args, "out"), force, &note)))
         return cs_cli_usage(cli, "--out %s", note.text);
     if (public_path != NULL && !cs_ok(write_public(key, public_path, force, &note)))
         return cs_cli_usage(cli, "--public %s", note.text);

@@ -41,6 +41,9 @@ CS_RESULT cs_req_read(const char *path, X509_REQ **out, struct cs_note *note);
 /* cs_spki_read appends the DER SubjectPublicKeyInfo of a PEM or DER public key file. */
 CS_RESULT cs_spki_read(const char *path, struct cs_buf *out, struct cs_note *note);
 
+/* cs_private_key_write makes a PEM PKCS#8 file, mode 0600; EXISTS when there is one, unless force. */
+CS_RESULT cs_private_key_write(const EVP_PKEY *key, const char *path, bool force, struct cs_note *note);
+
 /* cs_spki_of_key appends the DER SubjectPublicKeyInfo of a key. */
 CS_RESULT cs_spki_of_key(const EVP_PKEY *key, struct cs_buf *out);
 /* cs_spki_of_x509 appends an X509_PUBKEY's bytes. */

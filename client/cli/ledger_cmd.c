@@ -6,73 +6,12 @@
 #include "proxy/base/clock.h"
 #include "proxy/ledger/verify.h"
 
-const struct cs_option cs_options_ledger_verify[] = {
-    { "json", NULL, "print JSON", CS_OPT_SWITCH },
-    { 0 },
-};
-
 const struct cs_option cs_options_ledger_show[] = {
     { "from", "N", "first entry (default 1)", CS_OPT_VALUE },
     { "to", "N", "last entry (default the last)", CS_OPT_VALUE },
     { "json", NULL, "print one JSON object per line", CS_OPT_SWITCH },
     { 0 },
 };
-
-static json_t *report_of(const struct cs_ledger_report *r)
-{
-    json_t *out =
-        json_pack("{s:b, s:I, s:o, s:I}", "consistent", 1, "entries", (json_int_t)r->n_entries, "root_sha256",
-                  cs_cli_hex(cs_sha256_span(&r->root)), "heads", (json_int_t)r->n_heads);
-    const struct {
-        const char *name;
-        uint64_t n;
-    } counts[] = { { "intents", r->n_intents },   { "signed", r->n_signed },
-                   { "unknown", r->n_unknown },   { "not_signed", r->n_not_signed },
-                   { "open", r->n_open },         { "refusals", r->n_refusals },
-                   { "deposits", r->n_deposits }, { "authorizations", r->n_authorizations } };
-    for (size_t i = 0; out != NULL && i < sizeof counts / sizeof *counts; i++)
-        json_object_set_new(out, counts[i].name, json_integer((json_int_t)counts[i].n));
-    if (out != NULL && r->n_entries != 0) {
-        json_object_set_new(out, "first_at", cs_cli_time(r->first_unix_us / 1000000));
-        json_object_set_new(out, "last_at", cs_cli_time(r->last_unix_us / 1000000));
-    }
-    return out;
-}
-
-static void show_progress(void *ctx, uint64_t done, uint64_t total)
-{
-    enum { WIDTH = 40 };
-    static const char full[] = "########################################";
-    struct cs_cli *cli = ctx;
-    int filled = total != 0 ? (int)(done * WIDTH / total) : WIDTH;
-    fprintf(cli->err, "\r[%-*.*s] %" PRIu64 " of %" PRIu64, WIDTH, filled, full, done, total);
-    if (done >= total)
-        fputs("\n", cli->err);
-    fflush(cli->err);
-}
-
-/* What an unreadable file means differs from what a contradiction in a readable one means. */
-static int fail(struct cs_cli *cli, bool as_json, const char *path, cs_result r, const struct cs_note *note)
-{
-    bool corrupt = cs_is(r, CS_NUM_STORE_CORRUPT);
-    const char *why = note->text[0] != '\0' ? note->text : cs_result_text(r);
-    enum cs_exit code = corrupt ? CS_EXIT_REFUSED : CS_EXIT_UNREACHABLE;
-    if (as_json && corrupt)
-        (void)cs_cli_json(cli, json_pack("{s:b, s:s}", "consistent", 0, "fault", why), (int)code);
-    return cs_cli_fail(cli, code, "%s: %s", path, why);
-}
-
-int cs_cmd_ledger_verify(struct cs_cli *cli, const struct cs_args *args)
-{
-    const char *path = cs_arg_at(args, NULL, 0);
-    bool as_json = cs_arg_has(args, "json");
-    struct cs_ledger_report report = { 0 };
-    struct cs_note note = { 0 };
-    cs_result r = cs_ledger_verify(path, cli->progress ? show_progress : NULL, cli, &report, &note);
-    if (!cs_ok(r))
-        return fail(cli, as_json, path, r, &note);
-    return cs_cli_data(cli, as_json, report_of(&report), CS_EXIT_DONE);
-}
 
 struct showing {
     struct cs_cli *cli;
@@ -194,5 +133,8 @@ int cs_cmd_ledger_show(struct cs_cli *cli, const struct cs_args *args)
     if (!cs_ok(r))
         return cs_cli_usage(cli, "%s", note.text);
     r = cs_ledger_each(path, from, to, show_entry, &s, &note);
-    return cs_ok(r) ? CS_EXIT_DONE : fail(cli, false, path, r, &note);
+    if (cs_ok(r))
+        return CS_EXIT_DONE;
+    return cs_cli_fail(cli, cs_is(r, CS_NUM_STORE_CORRUPT) ? CS_EXIT_REFUSED : CS_EXIT_UNREACHABLE, "%s: %s",
+                       path, note.text[0] != '\0' ? note.text : cs_result_text(r));
 }

@@ -56,7 +56,7 @@ struct cs_audit {
     struct cs_sha256 puts;
     const struct cs_ledger_checks *checks;
     struct cs_sha256 leaf; /* of the entry at hand */
-    struct cs_tiles tiles;
+    struct cs_tile_stack tiles;
     bool at_checkpoint; /* the cursor stands on a checkpoint */
     uint64_t last_checkpoint, n_cosignatures;
 };

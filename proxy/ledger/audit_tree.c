@@ -153,7 +153,7 @@ CS_RESULT cs_audit_tree_leaf(struct cs_audit *a)
 {
     unsigned n_full = 0;
     sqlite3_stmt *s = a->statement[CS_AUDIT_TILES];
-    cs_tiles_add(&a->tiles, &a->leaf, &n_full);
+    cs_tile_stack_add(&a->tiles, &a->leaf, &n_full);
     for (unsigned level = 0; level < n_full; level++) {
         bool row = false;
         uint64_t n = (a->tree.size >> (8 * (level + 1))) - 1;

@@ -41,39 +41,23 @@ CS_RESULT cs_tiles_load(struct cs_tiles *t, const struct cs_tile_source *from, u
         uint64_t first = (size >> (8 * level)) - width;
         for (unsigned i = 0; i < width; i++) {
             if (level == 0) {
-                CS_TRY(read_leaf(from, first + i, &t->part[0][i]));
+                CS_TRY(read_leaf(from, first + i, &t->stack.part[0][i]));
             } else {
                 CS_TRY(read_tile(from, cs_tile_number(level - 1, first + i), t->full));
-                t->part[level][i] = cs_tile_subtree(t->full, 0, 8);
+                t->stack.part[level][i] = cs_tile_subtree(t->full, 0, 8);
             }
         }
     }
-    t->size = size;
+    t->stack.size = size;
     t->loaded = true;
     return CS_OK;
-}
-
-void cs_tiles_add(struct cs_tiles *t, const struct cs_sha256 *leaf, unsigned *out_n)
-{
-    struct cs_sha256 h = *leaf;
-    unsigned n = 0;
-    for (unsigned level = 0; level < CS_TILE_LEVELS; level++) {
-        unsigned at = (unsigned)(t->size >> (8 * level)) % CS_TILE_WIDTH;
-        t->part[level][at] = h;
-        if (at != CS_TILE_WIDTH - 1)
-            break;
-        h = cs_tile_subtree(t->part[level], 0, 8);
-        n++;
-    }
-    t->size++;
-    *out_n = n;
 }
 
 CS_RESULT cs_tiles_get(struct cs_tiles *t, const struct cs_tile_source *from, unsigned level, uint64_t n,
                        const struct cs_sha256 **out)
 {
-    if (n >= cs_tile_n_full(level, t->size)) {
-        *out = t->part[level];
+    if (n >= cs_tile_n_full(level, t->stack.size)) {
+        *out = t->stack.part[level];
         return CS_OK;
     }
     uint64_t number = cs_tile_number(level, n);
@@ -91,7 +75,7 @@ CS_RESULT cs_tiles_node(struct cs_tiles *t, const struct cs_tile_source *from, u
 {
     unsigned level = height / 8, rest = height % 8;
     const struct cs_sha256 *hashes = NULL;
-    if (level >= CS_TILE_LEVELS || index >= t->size >> height)
+    if (level >= CS_TILE_LEVELS || index >= t->stack.size >> height)
         return CS_ERR(ARGUMENT);
     uint64_t at = index << rest;
     CS_TRY(cs_tiles_get(t, from, level, at / CS_TILE_WIDTH, &hashes));
@@ -118,7 +102,7 @@ static CS_RESULT ready(struct cs_ledger *l)
 {
     const struct cs_tile_source from = source_of(l);
     CS_TRY(cs_usable(l));
-    if (l->tiles->loaded && l->tiles->size == l->now.tree.size)
+    if (l->tiles->loaded && l->tiles->stack.size == l->now.tree.size)
         return CS_OK;
     return cs_tiles_load(l->tiles, &from, l->now.tree.size);
 }
@@ -140,7 +124,7 @@ static CS_RESULT write_full(struct cs_ledger *l, unsigned level, uint64_t size)
 {
     sqlite3_stmt *s = l->statement[CS_SQL_TILE_PUT];
     cs_bind_u64(s, 1, cs_tile_number(level, (size >> (8 * (level + 1))) - 1));
-    cs_bind_span(s, 2, cs_span_of(l->tiles->part[level], CS_TILE_LEN));
+    cs_bind_span(s, 2, cs_span_of(l->tiles->stack.part[level], CS_TILE_LEN));
     return cs_turn_write(l, CS_SQL_TILE_PUT);
 }
 
@@ -152,9 +136,9 @@ CS_RESULT cs_ledger_tiles_put(struct cs_ledger *l, const struct cs_sha256 *leaf)
         cs_turn_fail(l);
         return r;
     }
-    cs_tiles_add(l->tiles, leaf, &n_full);
+    cs_tile_stack_add(&l->tiles->stack, leaf, &n_full);
     for (unsigned level = 0; level < n_full; level++)
-        CS_TRY(write_full(l, level, l->tiles->size));
+        CS_TRY(write_full(l, level, l->tiles->stack.size));
     return CS_OK;
 }
 

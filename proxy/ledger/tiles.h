@@ -17,19 +17,15 @@ struct cs_tile_source {
 };
 
 struct cs_tiles {
-    uint64_t size; /* leaves */
+    struct cs_tile_stack stack;
     bool loaded;
-    struct cs_sha256 part[CS_TILE_LEVELS][CS_TILE_WIDTH]; /* the unfinished tile of each level */
-    uint64_t held;                                        /* number of the full tile read last; 0: none */
+    uint64_t held; /* number of the full tile read last; 0: none */
     struct cs_sha256 full[CS_TILE_WIDTH];
 };
 
 /* cs_tiles_load makes the unfinished tiles of a size; STORE_CORRUPT when a row it needs is not there. */
 CS_RESULT cs_tiles_load(struct cs_tiles *t, const struct cs_tile_source *from, uint64_t size);
-/* cs_tiles_add takes the next leaf. *out_n counts the levels whose tile it filled, from 0 up: their
- * hashes stand in part until the next call. */
-void cs_tiles_add(struct cs_tiles *t, const struct cs_sha256 *leaf, unsigned *out_n);
-/* The first width hashes of a tile; all of them must lie within the size. */
+/* The hashes of a tile, as far as they lie within the size; valid until the next call. */
 CS_RESULT cs_tiles_get(struct cs_tiles *t, const struct cs_tile_source *from, unsigned level, uint64_t n,
                        const struct cs_sha256 **out);
 /* The hash of a perfect subtree within the size (proof.h). */

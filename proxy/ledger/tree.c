@@ -75,7 +75,7 @@ void cs_tree_close(struct cs_tree *t)
 
 uint64_t cs_tree_size(const struct cs_tree *t)
 {
-    return t->tiles.size;
+    return t->tiles.stack.size;
 }
 
 cs_result cs_tree_node(void *tree, unsigned height, uint64_t index, struct cs_sha256 *out)

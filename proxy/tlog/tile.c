@@ -76,3 +76,19 @@ bool cs_bundle_get(struct cs_span *in, struct cs_span *out_entry)
     *out_entry = entry;
     return true;
 }
+
+void cs_tile_stack_add(struct cs_tile_stack *t, const struct cs_sha256 *leaf, unsigned *out_n)
+{
+    struct cs_sha256 h = *leaf;
+    unsigned n = 0;
+    for (unsigned level = 0; level < CS_TILE_LEVELS; level++) {
+        unsigned at = (unsigned)(t->size >> (8 * level)) % CS_TILE_WIDTH;
+        t->part[level][at] = h;
+        if (at != CS_TILE_WIDTH - 1)
+            break;
+        h = cs_tile_subtree(t->part[level], 0, 8);
+        n++;
+    }
+    t->size++;
+    *out_n = n;
+}

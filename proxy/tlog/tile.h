@@ -29,6 +29,15 @@ void cs_tile_path(int level, uint64_t n, unsigned width, char out[CS_TILE_PATH_M
 /* cs_tile_subtree is the root over 2^height hashes of a tile that begin at first. */
 struct cs_sha256 cs_tile_subtree(const struct cs_sha256 *hashes, unsigned first, unsigned height);
 
+/* The unfinished tile of each level while leaves come one after the other; the zero state is empty. */
+struct cs_tile_stack {
+    uint64_t size; /* leaves */
+    struct cs_sha256 part[CS_TILE_LEVELS][CS_TILE_WIDTH];
+};
+/* cs_tile_stack_add takes the next leaf. *out_n counts the levels whose tile it filled, from 0 up: their
+ * hashes stand in part until the next call. */
+void cs_tile_stack_add(struct cs_tile_stack *t, const struct cs_sha256 *leaf, unsigned *out_n);
+
 /* Entry bundles: LIMIT past 65535 bytes an entry. cs_bundle_get takes the next entry off; false at the
  * end, and *in.len then tells whether bytes that are no entry are left. */
 CS_RESULT cs_bundle_put(struct cs_buf *out, struct cs_span entry);
