@@ -260,6 +260,8 @@ int cs_cmd_policy_check(struct cs_cli *cli, const struct cs_args *args)
         return cs_cli_usage(cli, "%s: %s", path, note.text);
     }
     json_t *out = document_of(policy);
+    if (out != NULL && policy->ledger_origin.len != 0)
+        json_object_set_new(out, "ledger_origin", text(policy->ledger_origin));
     cs_policy_free(policy);
     return cs_cli_data(cli, as_json, out, CS_EXIT_DONE);
 }

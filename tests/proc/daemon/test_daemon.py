@@ -194,6 +194,8 @@ FAULTS = [
     ("unix: a.sock", "unix: " + "a" * 120, "a socket path has at most 107"),
     ("pin_file: pin", "pin: 1234", "line 12: token.pin: unknown key; one of module, pin_file, credential, environment"),
     ("  pin_file: pin\n", "", "line 11: token: needed: either pin_file or credential"),
+    ("ledger: ledger.db\n", "ledger: ledger.db\nledger_key: a\nledger_key_credential: b\n",
+     "line 9: ledger_key_credential: ledger_key stands there too"),
     ("pin_file: pin\n", "pin_file: pin\n  credential: pin\n", "line 11: token: needed: either pin_file or credential"),
     ("pin_file: pin", "credential: a/b", "line 12: token.credential: a credential is named without '/'"),
     ("SOFTHSM2_CONF", "LD_PRELOAD", "line 13: token.environment.LD_PRELOAD: not a name this may set"),
@@ -219,6 +221,34 @@ def test_config_faults(house, old, new, text):
     assert text in r.stderr, r.stderr
     if text.startswith("line"):
         assert r.stderr.startswith(f"countersignd: {house.path}/config.yaml: line ")
+
+
+def with_ledger_key(house, policy="ledger: {origin: ca.example/log}\n", key="PRIVATE KEY\n", mode=0o600):
+    (house.path / "config.yaml").write_text(CONFIG + "ledger_key: ledger.key\n")
+    with open(house.path / "policy.yaml", "a") as file:
+        file.write(policy)
+    (house.path / "ledger.key").write_text(key)
+    (house.path / "ledger.key").chmod(mode)
+
+
+@pytest.mark.parametrize("what,text", [
+    ({"policy": ""}, "ledger_key: "),
+    ({"mode": 0o644}, "mode 0644 lets others than its owner in"),
+    ({"key": ""}, "ledger_key: the file is empty"),
+])
+def test_ledger_key_faults(house, what, text):
+    with_ledger_key(house, **what)
+    r = house.check()
+    assert r.returncode == 2 and text in r.stderr, r.stderr
+
+
+def test_the_gate_gets_the_ledger_key(house):
+    with_ledger_key(house)
+    assert house.check().returncode == 0
+    house.start()
+    house.wait_event("ready")
+    assert texts(house.report("gate-0"))[6] == "PRIVATE KEY"
+    assert all("PRIVATE KEY" not in "".join(house.report(n)) for n in ("front-0", "signer-0", "signer-1"))
 
 
 def test_documented_example(house):
@@ -279,7 +309,9 @@ def test_inheritance(house):
     standard_error = {2: "file"}
     assert descriptors(reports["front-0"]) == standard_error | {3: "socket", 4: "socket", 5: "file", 6: "file",
                                                             7: "socket", 8: "socket"}
-    assert descriptors(reports["gate-0"]) == standard_error | {3: "socket", 4: "socket", 5: "file", 6: "socket", 7: "socket"}
+    assert descriptors(reports["gate-0"]) == standard_error | {
+        3: "socket", 4: "socket", 5: "file", 6: "file", 7: "socket", 8: "socket"}
+    assert 6 not in texts(reports["gate-0"])  # no ledger key is configured: the file is empty
     for n in ("signer-0", "signer-1"):
         assert descriptors(reports[n]) == standard_error | {3: "socket", 4: "socket", 5: "file", 6: "file", 7: "file"}
         assert texts(reports[n])[5] == "1234"  # each reads the PIN from its start
