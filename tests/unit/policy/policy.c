@@ -538,7 +538,8 @@ static const struct fault faults[] = {
         "all_entries:", "clients[0].all_entries: 'yes'; needed: true or false"),
     ONE("version: 7\n", "version: 7\nledger: {}\n", "ledger:", "ledger: the key 'origin' is missing"),
     ONE("version: 7\n", "version: 7\nledger: {origin: a b}\n",
-        "ledger:", "ledger.origin: needed: printable ASCII"),
+        "DepositEvidence, Check, AuthorizeTbs, SignAuthorized, ListIssuers, Watch, GetStatus, ListClients, "
+        "GetCheckpoint, GetReceipt"),
     ONE("version: 7\n", "version: 7\nledger: {origin: a+b}\n",
         "ledger:", "ledger.origin: needed: printable ASCII"),
     ONE("[SignCertificate, Check]", "[Check, Check]", "[Check, Check]",

@@ -187,7 +187,8 @@ static void forms_that_are_no_note(void **state)
             fail_msg("row: %s", rows[i].row);
     }
     struct cs_tlog_note n;
-    assert_false(cs_ok(cs_tlog_note_parse(cs_span_of("a\0b\n\n" MARK "n AAAAAAAA\n", 22), &n)));
+    static const char nul[] = "a\0b\n\n" MARK "n AAAAAAAA\n";
+    assert_false(cs_ok(cs_tlog_note_parse(cs_span_of(nul, sizeof nul - 1), &n)));
     /* 64 lines are read, 65 are too many; 16 must be read */
     for (unsigned lines = 16; lines <= 65; lines += 7) {
         CS_AUTO_BUF struct cs_buf text = { 0 };
