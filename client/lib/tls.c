@@ -92,6 +92,13 @@ static cs_result refuse_file(struct cs_note *note, const char *what, const char 
     return CS_ERR(CONFIG);
 }
 
+/* SSL_set_tlsext_host_name, whose macro casts const away. */
+static bool name_asked_for(SSL *ssl, const char *name)
+{
+    return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name) ==
+           1;
+}
+
 static cs_result set_up(struct cs_tls *t, const struct cs_client_tls *to, struct cs_note *note)
 {
     static const unsigned char h2[] = { 2, 'h', '2' };
@@ -123,7 +130,7 @@ static cs_result set_up(struct cs_tls *t, const struct cs_client_tls *to, struct
     bool is_ip = inet_pton(AF_INET, name, &address) == 1 || inet_pton(AF_INET6, name, &address) == 1;
     SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     bool named = is_ip ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), name) == 1
-                       : SSL_set1_host(t->ssl, name) == 1 && SSL_set_tlsext_host_name(t->ssl, name) == 1;
+                       : SSL_set1_host(t->ssl, name) == 1 && name_asked_for(t->ssl, name);
     return named ? CS_OK : CS_ERR(CRYPTO);
 }
 
