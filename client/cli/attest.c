@@ -61,9 +61,15 @@ static CS_RESULT statement_id(const struct cs_args *args, json_t **out)
     return *out != NULL ? CS_OK : CS_ERR(NO_MEMORY);
 }
 
+static bool by_operator(const struct cs_attest_kind *kind)
+{
+    return strcmp(kind->role, "operator") == 0;
+}
+
 static CS_RESULT make_document(struct cs_attest *a, const struct cs_attest_kind *kind, json_t **out)
 {
-    const char *software = cs_arg_get(a->args, "software"), *ruleset = cs_arg_get(a->args, "ruleset");
+    const char *software = by_operator(kind) ? NULL : cs_arg_get(a->args, "software"),
+               *ruleset = cs_arg_get(a->args, "ruleset");
     if (software == NULL)
         software = "countersign-cli/" CS_CLI_VERSION;
     const char *slash = strrchr(software, '/');
@@ -75,16 +81,19 @@ static CS_RESULT make_document(struct cs_attest *a, const struct cs_attest_kind 
     CS_TRY(statement_id(a->args, &id));
     json_t *document =
         json_pack("{s:{s:i, s:o, s:s, s:s, s:{s:s%, s:s}, s:s, s:I, s:I, s:s, s:s}, s:O}", "header", "schema",
-                  1, "statement_id", id, "attester", cs_arg_get(a->args, "attester"), "role", kind->role,
+                  1, "statement_id", id, "attester",
+                  cs_arg_get(a->args, by_operator(kind) ? "operator" : "attester"), "role", kind->role,
                   "software", "name", software, (size_t)(slash - software), "version", slash + 1, "audience",
                   cs_arg_get(a->args, "audience"), "issued_at_unix_s", (json_int_t)a->issued_at_unix_s,
                   "expires_at_unix_s", (json_int_t)a->expires_at_unix_s, "account",
-                  cs_arg_get(a->args, "account"), "ruleset", ruleset != NULL ? ruleset : CS_ATTEST_RULESET,
-                  kind->member, a->body);
+                  by_operator(kind) ? "" : cs_arg_get(a->args, "account"), "ruleset",
+                  ruleset != NULL ? ruleset : CS_ATTEST_RULESET, kind->member, a->body);
     if (document == NULL) {
         cs_note_set(&a->note, "a flag's value is not valid UTF-8");
         return CS_ERR(ARGUMENT);
     }
+    if (by_operator(kind))
+        json_object_del(json_object_get(document, "header"), "account");
     *out = document;
     return CS_OK;
 }
@@ -154,12 +163,30 @@ static CS_RESULT make_envelope(struct cs_attest *a, const struct cs_attest_kind 
     if (kind->complete != NULL)
         CS_TRY(kind->complete(a));
     CS_TRY(make_statement(a, kind, judge, &arena, &payload));
-    cs_result r = cs_key_read(cs_arg_get(a->args, "key"), &key, &note);
+    cs_result r = cs_key_read(cs_arg_at(a->args, "key", 0), &key, &note);
     if (!cs_ok(r)) {
         cs_note_set(&a->note, "--key %s", note.text);
         return r;
     }
     return cs_dsse_sign(key, payload, out);
+}
+
+static int make_judged(struct cs_cli *cli, const struct cs_args *args, const struct cs_attest_kind *kind,
+                       cs_attest_judge *judge, const void *context, struct cs_buf *out)
+{
+    struct cs_attest a = { .cli = cli, .args = args, .context = context };
+    cs_result r = make_envelope(&a, kind, judge, out);
+    json_decref(a.body);
+    if (cs_ok(r))
+        return CS_EXIT_DONE;
+    return cs_cli_fail(cli, a.refused ? CS_EXIT_REFUSED : CS_EXIT_USAGE, "%s",
+                       a.note.text[0] != '\0' ? a.note.text : cs_result_text(r));
+}
+
+int cs_attest_make(struct cs_cli *cli, const struct cs_args *args, const struct cs_attest_kind *kind,
+                   struct cs_buf *out)
+{
+    return make_judged(cli, args, kind, NULL, NULL, out);
 }
 
 int cs_attest_run(struct cs_cli *cli, const struct cs_args *args, const struct cs_attest_kind *kind)
@@ -170,15 +197,11 @@ int cs_attest_run(struct cs_cli *cli, const struct cs_args *args, const struct c
 int cs_attest_run_judged(struct cs_cli *cli, const struct cs_args *args, const struct cs_attest_kind *kind,
                          cs_attest_judge *judge, const void *context)
 {
-    struct cs_attest a = { .cli = cli, .args = args, .context = context };
     CS_AUTO_BUF struct cs_buf envelope = { 0 };
     int code = cs_envelope_format_check(cli, args);
+    if (code == CS_EXIT_DONE)
+        code = make_judged(cli, args, kind, judge, context, &envelope);
     if (code != CS_EXIT_DONE)
         return code;
-    cs_result r = make_envelope(&a, kind, judge, &envelope);
-    json_decref(a.body);
-    if (!cs_ok(r))
-        return cs_cli_fail(cli, a.refused ? CS_EXIT_REFUSED : CS_EXIT_USAGE, "%s",
-                           a.note.text[0] != '\0' ? a.note.text : cs_result_text(r));
     return cs_envelope_write(cli, args, cs_buf_span(&envelope));
 }

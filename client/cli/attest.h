@@ -48,6 +48,13 @@ struct cs_attest_kind {
     void (*normalize)(Countersign__V1__Statement *s); /* may be NULL */
 };
 
+/* A kind of the role "operator" is about no account and signed by --operator: --account, --attester and
+ * --software are flags of its own. */
+
+/* cs_attest_make makes, checks and signs one statement with the first --key and appends the envelope; returns
+ * an exit code, and what is wrong has been printed. */
+int cs_attest_make(struct cs_cli *cli, const struct cs_args *args, const struct cs_attest_kind *kind,
+                   struct cs_buf *out);
 /* cs_attest_run makes, checks, signs and writes one statement. */
 int cs_attest_run(struct cs_cli *cli, const struct cs_args *args, const struct cs_attest_kind *kind);
 /* cs_attest_run_judged also asks judge about the statement before it is signed; context is a->context. */

@@ -117,7 +117,7 @@ static void print_commands(FILE *out, int n, const char *const *argv)
         if (name_matches(c->name, n, argv))
             fprintf(out, "  %-22s %s\n", c->name, c->summary);
     fputs("\n'countersign <command> --help' lists its options. Exit codes: 0 done, 1 refused or not\n"
-          "verified, 2 usage or configuration, 3 proxy, HSM or store not reachable.\n",
+          "verified, 2 usage or configuration, 3 proxy, HSM or store not reachable, 4 declined.\n",
           out);
 }
 

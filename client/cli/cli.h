@@ -20,6 +20,7 @@ enum cs_exit {
     CS_EXIT_REFUSED = 1,     /* the gate refused, or a verification failed */
     CS_EXIT_USAGE = 2,       /* flags, files, configuration */
     CS_EXIT_UNREACHABLE = 3, /* proxy, HSM or store cannot be reached */
+    CS_EXIT_DECLINED = 4,    /* a person was asked and said no */
 };
 
 struct cs_cli {
@@ -94,6 +95,11 @@ int cs_cmd_ledger_vkey(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_receipt(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_ledger_show(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_scope(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_hold_place(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_hold_lift(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_hold_list(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_recall_place(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_recall_list(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_policy_check(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_attest_from_open_mpic(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_lint_request(struct cs_cli *cli, const struct cs_args *args);
@@ -110,5 +116,7 @@ extern const struct cs_option cs_options_keygen[], cs_options_attest_domain[], c
     cs_options_attest_from_open_mpic[], cs_options_lint_request[], cs_options_rules[], cs_options_explain[],
     cs_options_authorize[];
 extern const struct cs_option cs_options_status[], cs_options_clients[];
+extern const struct cs_option cs_options_hold_place[], cs_options_hold_lift[], cs_options_hold_list[],
+    cs_options_recall_place[], cs_options_recall_list[];
 
 #endif

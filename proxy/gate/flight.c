@@ -10,6 +10,7 @@
 #include "proxy/base/log.h"
 #include "proxy/gate/der/tbs.h"
 #include "proxy/gate/numbers.h"
+#include "proxy/gate/stops.h"
 
 struct cs_flight *cs_flight_open(struct cs_gate *g)
 {
@@ -213,6 +214,7 @@ static CS_RESULT answer_closed(struct cs_gate *g, struct cs_flight *f)
 
 static CS_RESULT commit_succeeded(struct cs_gate *g, struct cs_grant_list list)
 {
+    cs_gate_settle_stops(g, true);
     if (g->n_opened != 0) {
         struct cs_grants *grants = calloc(1, sizeof *grants);
         if (grants == NULL || list.n != g->n_opened) { /* one grant per intent, in order */
@@ -249,6 +251,7 @@ static CS_RESULT commit_succeeded(struct cs_gate *g, struct cs_grant_list list)
  * signature whose hash is not durable never leaves. */
 static CS_RESULT commit_failed(struct cs_gate *g)
 {
+    cs_gate_settle_stops(g, false);
     for (uint32_t i = 0; i < g->n_opened; i++) {
         struct cs_flight *f = &g->flight[g->opened[i]];
         CS_TRY(answer_all(g, f, CS_GRPC_UNAVAILABLE,

@@ -9,6 +9,7 @@
 #include "proxy/base/arena.h"
 #include "proxy/gate/evidence/evidence.h"
 #include "proxy/gate/lists/lists.h"
+#include "proxy/gate/selectors/stops.h"
 #include "proxy/ipc/dispatch.h"
 #include "proxy/ipc/messages.h"
 #include "proxy/ledger/ledger.h"
@@ -107,6 +108,7 @@ struct cs_gate {
     struct cs_callers *callers;
     struct cs_numbers *numbers;
     struct cs_streams *streams;
+    struct cs_stops holds, recalls; /* stops.h */
     struct cs_sha256 keytable_digest;
     struct cs_chan front;
     struct cs_dispatch front_table[8];
@@ -168,6 +170,10 @@ CS_RESULT cs_rpc_deposit(struct cs_gate *g, struct cs_call *call);
 CS_RESULT cs_rpc_authorize(struct cs_gate *g, struct cs_call *call);
 CS_RESULT cs_rpc_sign_authorized(struct cs_gate *g, struct cs_call *call);
 CS_RESULT cs_rpc_list_issuers(struct cs_gate *g, struct cs_call *call);
+CS_RESULT cs_rpc_recall(struct cs_gate *g, struct cs_call *call);
+CS_RESULT cs_rpc_place_hold(struct cs_gate *g, struct cs_call *call);
+CS_RESULT cs_rpc_lift_hold(struct cs_gate *g, struct cs_call *call);
+CS_RESULT cs_rpc_list_holds(struct cs_gate *g, struct cs_call *call);
 CS_RESULT cs_rpc_health(struct cs_gate *g, struct cs_call *call);
 CS_RESULT cs_rpc_watch(struct cs_gate *g, struct cs_call *call);
 CS_RESULT cs_rpc_status(struct cs_gate *g, struct cs_call *call);

@@ -6,12 +6,14 @@
 #include "proxy/gate/numbers.h"
 #include "proxy/gate/scope.h"
 #include "proxy/gate/scts.h"
+#include "proxy/gate/stops.h"
 
 enum {
     DEPOSITS_PER_KEY = 32,
     OBJECTIONS_PER_ORDER = 4 /* one suffices */,
     CAA_CHECKS_PER_NAME = 8,
     FORBIDS_PER_NAME = 256, /* looked at; of each question the newest is kept */
+    RECALLED_FACTOR = 4,    /* recalled deposits may crowd what is looked up; so many more are looked at */
     OBJECTIONS_ROOM = OBJECTIONS_PER_ORDER * CS_FACTS_ORDERS_MAX,
     FORBIDS_ROOM = 128,
     EVIDENCE_ROOM = CS_FACTS_EVIDENCE_MAX + OBJECTIONS_ROOM + FORBIDS_ROOM,
@@ -52,6 +54,24 @@ static bool already_there(const struct cs_facts *f, const struct cs_sha256 *dige
     return false;
 }
 
+/* Recalled evidence is left out as if it had not come; *out says whether it is. The cache knows signatures
+ * only, so this is asked anew for every request. */
+static CS_RESULT leave_out_if_recalled(struct gathering *w, const struct cs_evidence *e, bool with_request,
+                                       bool *out)
+{
+    struct cs_facts *f = &w->c->facts;
+    const struct cs_stop *recall;
+    CS_TRY(cs_recall_on(w->gate, e, w->call->arena, &recall));
+    *out = recall != NULL;
+    for (uint32_t i = 0; *out && !with_request && i < f->n_recalled; i++)
+        if (strcmp(f->recalled[i].label, e->label) == 0)
+            return CS_OK; /* found by another key before */
+    if (*out && f->n_recalled < CS_FACTS_RECALLED_MAX)
+        f->recalled[f->n_recalled++] =
+            (struct cs_recalled_fact){ e->label, e->statement, recall, with_request };
+    return CS_OK;
+}
+
 static CS_RESULT gather_inline(struct gathering *w, const struct cs_ask *ask)
 {
     struct cs_arena *arena = w->call->arena;
@@ -69,7 +89,9 @@ static CS_RESULT gather_inline(struct gathering *w, const struct cs_ask *ask)
         if (!admitted)
             continue;
         CS_TRY(cs_evidence_is_unique(w->gate, f->evidence, f->n_evidence, e, &w->c->verdict));
-        f->n_evidence++;
+        bool recalled;
+        CS_TRY(leave_out_if_recalled(w, e, true, &recalled));
+        f->n_evidence += !recalled;
     }
     return CS_OK;
 }
@@ -143,7 +165,8 @@ static CS_RESULT gather_deposits(struct gathering *w, enum cs_deposit_tag tag, s
     struct cs_sha256 *digest;
     uint32_t n;
     CS_TRY(cs_deposit_key(tag, account, value, &key));
-    CS_TRY(cs_ledger_deposit_find(w->gate->ledger, cs_deposit_key_span(&key), f->now_unix_s, max, arena,
+    uint32_t look_at = w->gate->recalls.n != 0 && tag != CS_DEPOSIT_CAA_FORBIDS ? max * RECALLED_FACTOR : max;
+    CS_TRY(cs_ledger_deposit_find(w->gate->ledger, cs_deposit_key_span(&key), f->now_unix_s, look_at, arena,
                                   &digest, &n));
     /* what subtracts has room of its own: a request full of other evidence must not push it out */
     uint32_t room = tag == CS_DEPOSIT_OBJECTION     ? CS_FACTS_EVIDENCE_MAX + OBJECTIONS_ROOM
@@ -151,14 +174,17 @@ static CS_RESULT gather_deposits(struct gathering *w, enum cs_deposit_tag tag, s
                                                     : CS_FACTS_EVIDENCE_MAX;
     if (tag == CS_DEPOSIT_CAA_FORBIDS && n > FORBIDS_PER_NAME)
         say_forbids_do_not_fit(w, value);
-    for (uint32_t i = 0; i < n; i++) {
+    bool bounded = look_at != max;
+    for (uint32_t i = 0, n_taken = 0; i < n && (!bounded || n_taken < max); i++) {
         if (f->n_evidence >= room) {
             if (tag == CS_DEPOSIT_CAA_FORBIDS)
                 say_forbids_do_not_fit(w, value);
             break;
         }
-        if (already_there(f, &digest[i]))
+        if (already_there(f, &digest[i])) {
+            n_taken++;
             continue;
+        }
         struct cs_span envelope;
         CS_TRY(cs_ledger_evidence_get(w->gate->ledger, &digest[i], arena, &envelope));
         struct cs_evidence_context context = w->context;
@@ -174,6 +200,11 @@ static CS_RESULT gather_deposits(struct gathering *w, enum cs_deposit_tag tag, s
         if (!admitted)
             continue;
         e->deposited = true;
+        bool recalled;
+        CS_TRY(leave_out_if_recalled(w, e, false, &recalled));
+        if (recalled)
+            continue;
+        n_taken++;
         if (!caa || !replaces_or_is_replaced(f, first))
             f->n_evidence++;
     }
@@ -268,11 +299,14 @@ static CS_RESULT gather_uses(struct gathering *w)
     struct cs_use use;
     CS_TRY(cs_ledger_serial_get(w->gate->ledger, f->issuer->id, f->tbs->serial, &use));
     use_fact(&use, &f->serial_use);
+    CS_TRY(cs_issued_digests(w->gate, w->call->arena, &use, f->certificate_sha256, &f->n_certificates));
     for (uint32_t i = 0; i < f->n_orders; i++) {
         const Countersign__V1__Statement *s = f->evidence[f->order[i].evidence].statement;
         CS_TRY(cs_ledger_order_get(w->gate->ledger, cs_proto_span(s->header->account),
                                    cs_proto_span(s->order->order_id), &use));
         use_fact(&use, &f->order[i].use);
+        CS_TRY(cs_issued_digests(w->gate, w->call->arena, &use, f->order[i].certificate_sha256,
+                                 &f->order[i].n_certificates));
         if (cs_subject_names_somebody(f->tbs))
             CS_TRY(gather_last_subject(w, cs_proto_span(s->header->account), &f->order[i].last_subject));
     }
@@ -357,6 +391,7 @@ CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const 
     f->policy = g->policy;
     f->lists = g->lists;
     f->client = call->client;
+    f->holds = &g->holds;
     f->order_id = ask->order_id;
     f->ledger_ready = !g->ledger_failed && now_unix_us >= head.last_unix_us;
 

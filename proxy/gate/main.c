@@ -20,6 +20,7 @@
 #include "proxy/gate/gate.h"
 #include "proxy/gate/stream.h"
 #include "proxy/gate/checkpoints.h"
+#include "proxy/gate/stops.h"
 #include "proxy/ipc/process.h"
 
 enum {
@@ -118,6 +119,7 @@ static CS_RESULT gate_open(struct cs_gate *g, const char *ledger_path, uint32_t 
     CS_TRY(enter_sandbox(ledger_path));
     CS_TRY(cs_ledger_open(ledger_path, &g->ledger, note));
     CS_TRY(cs_checkpoints_open(g, note));
+    CS_TRY(cs_gate_load_stops(g, note));
     CS_TRY(record_start(g));
     g->arena.max = CS_GATE_ARENA_MAX;
     g->lifeline_fd = CS_FD_LIFELINE;
@@ -280,6 +282,8 @@ int main(int argc, char **argv)
         cs_checkpoints_free(g->checkpoints);
         cs_ledger_close(g->ledger);
         cs_evidence_cache_free(g->cache);
+        cs_stops_done(&g->holds);
+        cs_stops_done(&g->recalls);
         cs_lists_close(g->lists);
         cs_gate_seats_done(g);
         cs_policy_free(g->policy);

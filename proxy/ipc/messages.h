@@ -64,6 +64,10 @@ enum cs_method_shape { CS_UNARY = 1, CS_STREAMING };
     X(AUTHORIZE_TBS, "countersign.v1.SigningService", "AuthorizeTbs", CS_UNARY)               \
     X(SIGN_AUTHORIZED, "countersign.v1.SigningService", "SignAuthorized", CS_UNARY)           \
     X(LIST_ISSUERS, "countersign.v1.SigningService", "ListIssuers", CS_UNARY)                 \
+    X(RECALL_EVIDENCE, "countersign.v1.EvidenceService", "RecallEvidence", CS_UNARY)          \
+    X(PLACE_HOLD, "countersign.v1.HoldService", "PlaceHold", CS_UNARY)                        \
+    X(LIFT_HOLD, "countersign.v1.HoldService", "LiftHold", CS_UNARY)                          \
+    X(LIST_HOLDS, "countersign.v1.HoldService", "ListHolds", CS_UNARY)                            \
     X(HEALTH_WATCH, "grpc.health.v1.Health", "Watch", CS_STREAMING)                           \
     X(GET_STATUS, "countersign.v1.StatusService", "GetStatus", CS_UNARY)                      \
     X(LIST_CLIENTS, "countersign.v1.StatusService", "ListClients", CS_UNARY)                  \

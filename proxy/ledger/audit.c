@@ -257,6 +257,9 @@ CS_RESULT cs_audit_entry(struct cs_audit *a, uint64_t seq, struct cs_span bytes)
         return audit_deposit(a, seq, e->deposit);
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_AUTHORIZATION:
         return cs_audit_authorization(a, e);
+    case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_HOLD:
+    case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_RECALL:
+        return cs_audit_control(a, e);
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_REFUSAL:
         a->report.n_refusals++;
         return CS_OK;
@@ -282,6 +285,7 @@ CS_RESULT cs_audit_counts(struct cs_audit *a)
         { "intent_subject", a->n_subjects },
         { "authorization_digest", a->report.n_authorizations },
         { "authorization_request", a->report.n_authorizations },
+        { "control", a->n_controls },
     };
     for (int i = 0; i < (int)(sizeof rows / sizeof *rows); i++) {
         uint64_t there = cs_column_u64(s, i);

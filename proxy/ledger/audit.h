@@ -28,6 +28,8 @@
     X(CHECKPOINTS)                \
     X(CHECKPOINT_OF)              \
     X(COSIGNATURES)               \
+    X(CONTROL_ROW)                \
+    X(ENVELOPE_OF)                \
     X(OUTCOME_ROW) X(DEPOSIT_ROW) X(EVIDENCE_PUT_OF) X(STATEMENT_PUT_OF) X(INDEX_COUNTS) X(LAST_SEQ)
 
 enum cs_audit_statement {
@@ -49,7 +51,7 @@ struct cs_audit {
     struct cs_arena arena; /* of one entry */
     struct cs_merkle tree;
     struct cs_ledger_report report;
-    uint64_t n_orders, n_subjects, n_outcomes;
+    uint64_t n_orders, n_subjects, n_outcomes, n_controls;
     struct cs_audit_open *open; /* intents without an outcome so far */
     size_t n_open, open_room;
     uint64_t n_puts, last_put_needed; /* rows seen; the highest an entry since the last head relies on */
@@ -85,6 +87,9 @@ CS_RESULT cs_audit_authorized(struct cs_audit *a, const Countersign__Ledger__V1_
 CS_RESULT cs_audit_tree_begin(struct cs_audit *a);
 CS_RESULT cs_audit_tree_leaf(struct cs_audit *a);
 CS_RESULT cs_audit_tree_end(struct cs_audit *a);
+/* cs_audit_control checks a Hold or Recall entry: its row, its envelope, and that the statement in it says
+ * what the entry says (control_audit.c). */
+CS_RESULT cs_audit_control(struct cs_audit *a, const Countersign__Ledger__V1__Entry *e);
 /* cs_audit_counts checks that no index table has a row more than the entries imply. */
 CS_RESULT cs_audit_counts(struct cs_audit *a);
 

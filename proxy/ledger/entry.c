@@ -138,6 +138,9 @@ static bool body_holds(const entry_t *e)
         return outcome_holds(e->outcome);
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_AUTHORIZATION:
         return authorization_holds(e->authorization);
+    case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_HOLD:
+    case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_RECALL:
+        return cs_control_form(e);
     default:
         return false;
     }

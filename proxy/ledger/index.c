@@ -65,6 +65,9 @@ CS_RESULT cs_index_check(struct cs_ledger *l, const entry_t *e)
         return check_deposit(l, e->deposit);
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_AUTHORIZATION:
         return cs_authorization_check(l, e);
+    case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_HOLD:
+    case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_RECALL:
+        return cs_control_check(l, e);
     default:
         return CS_OK;
     }
@@ -121,6 +124,9 @@ CS_RESULT cs_index_put(struct cs_ledger *l, const entry_t *e)
         return cs_turn_write(l, CS_SQL_DEPOSIT_PUT);
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_AUTHORIZATION:
         return cs_authorization_put(l, e);
+    case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_HOLD:
+    case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_RECALL:
+        return cs_control_put(l, e);
     default:
         return CS_OK;
     }

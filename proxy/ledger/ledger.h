@@ -57,7 +57,8 @@ void cs_ledger_close(struct cs_ledger *l); /* NULL-safe; uncommitted appends are
  * indexed), a subject without account and identity digest or the digest without it, a key over
  * CS_LEDGER_KEY_MAX_LEN, a cover that names no evidence. NOT_FOUND also: an Intent or a Deposit names
  * evidence that is not in the store, a Deposit a statement id that is not bound: put them first, in the same
- * turn. A refused append changes nothing of the turn.
+ * turn. So with a Hold's and a Recall's envelope, and a Recall's statement id. A refused append changes
+ * nothing of the turn.
  *
  * An Authorization is refused with EXISTS when its client used its request id for one before, ARGUMENT
  * when its digest is not that of its TBS or it would last longer than CS_AUTHORIZATION_LIFE_MAX_S. An
@@ -155,6 +156,23 @@ struct cs_subject_use {
 };
 CS_RESULT cs_ledger_subject_get(struct cs_ledger *l, struct cs_span account, struct cs_arena *arena,
                                 struct cs_subject_use *out);
+
+/* ---- holds and recalls ---- */
+
+/* One Hold or Recall entry with the envelope behind it; both live in the arena. */
+struct cs_control_record {
+    const Countersign__Ledger__V1__Entry *entry;
+    struct cs_span envelope;
+};
+/* cs_ledger_control_next finds the first Hold or Recall entry behind after_seq (0: the first of all).
+ * NOT_FOUND when there is none. Sees the appends of this turn. */
+CS_RESULT cs_ledger_control_next(struct cs_ledger *l, uint64_t after_seq, struct cs_arena *arena,
+                                 struct cs_control_record *out);
+
+/* cs_ledger_signed_get finds the TBS and the signature of an intent that is closed as SIGNED; NOT_FOUND
+ * when it is open, unknown or not signed. */
+CS_RESULT cs_ledger_signed_get(struct cs_ledger *l, uint64_t intent_seq, struct cs_arena *arena,
+                               struct cs_span *out_tbs, struct cs_span *out_signature);
 
 /* ---- head and reading ---- */
 

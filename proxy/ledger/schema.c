@@ -35,6 +35,8 @@ CS_RESULT cs_schema_create(sqlite3 *db, struct cs_note *note)
     if (cs_ok(r))
         r = run(db, CS_SCHEMA_TREE_SQL, note);
     if (cs_ok(r))
+        r = run(db, CS_SCHEMA_CONTROL_SQL, note);
+    if (cs_ok(r))
         r = run(db, numbers, note);
     if (cs_ok(r))
         r = run(db, "COMMIT", note);

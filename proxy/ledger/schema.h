@@ -113,6 +113,13 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3
     CS_APPEND_ONLY("cosignature")                                                                                         \
     CS_INSERT_ONLY_WHEN_NOT("cosignature", "NEW.n IS NOT (SELECT ifnull(max(n), 0) + 1 FROM cosignature)")
 
+/* control: the entries that stop things, holds (19) and recalls (20), so that a start finds them without
+ * reading all others. Since version 3. */
+#define CS_SCHEMA_CONTROL_SQL                                                                          \
+    "CREATE TABLE control (seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL) STRICT;"                    \
+    CS_APPEND_ONLY("control")                                                                          \
+    CS_INSERT_ONLY_WHEN_NOT("control", "NEW.seq <= (SELECT max(seq) FROM control)")
+
 /* clang-format on */
 
 /* The statements the gate's handle keeps prepared: name, SQL. */
@@ -149,6 +156,8 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3
       "SELECT seq FROM authorization_request WHERE client = ?1 AND request_id = ?2")                         \
     X(OUTCOME_PUT, "INSERT INTO intent_outcome (intent_seq, seq, result) VALUES (?1, ?2, ?3)")               \
     X(OUTCOME_GET, "SELECT seq, result FROM intent_outcome WHERE intent_seq = ?1")                           \
+    X(CONTROL_PUT, "INSERT INTO control (seq, kind) VALUES (?1, ?2)")                                        \
+    X(CONTROL_NEXT, "SELECT seq FROM control WHERE seq > ?1 ORDER BY seq LIMIT 1")                           \
     X(DEPOSIT_PUT, "INSERT INTO deposit_seq (digest, seq) VALUES (?1, ?2)")                                  \
     X(DEPOSIT_GET, "SELECT seq FROM deposit_seq WHERE digest = ?1 ORDER BY seq LIMIT 1")                     \
     X(TILE_PUT, "INSERT INTO tile (i, hashes) VALUES (?1, ?2)")                                              \
@@ -215,16 +224,19 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3
 #define CS_SQL_TOKEN_PUT_OF     "SELECT put, bound FROM token WHERE token = ?1"
 #define CS_SQL_OUTCOME_ROW      "SELECT seq, result FROM intent_outcome WHERE intent_seq = ?1"
 #define CS_SQL_DEPOSIT_ROW      "SELECT 1 FROM deposit_seq WHERE digest = ?1 AND seq = ?2"
+#define CS_SQL_CONTROL_ROW      "SELECT kind FROM control WHERE seq = ?1"
+#define CS_SQL_ENVELOPE_OF      "SELECT envelope FROM evidence WHERE digest = ?1"
 #define CS_SQL_EVIDENCE_PUT_OF  "SELECT put FROM evidence WHERE digest = ?1"
 #define CS_SQL_STATEMENT_PUT_OF "SELECT put FROM statement WHERE id = ?1"
 #define CS_SQL_READ_HEAD        "SELECT size, last_unix_us, root FROM head ORDER BY n DESC LIMIT 1"
 #define CS_SQL_READ_ENTRY       "SELECT body FROM entry WHERE seq = ?1"
 #define CS_SQL_READ_EVIDENCE    "SELECT envelope FROM evidence WHERE digest = ?1"
-#define CS_SQL_INDEX_COUNTS                                                               \
-    "SELECT (SELECT count(*) FROM intent_request), (SELECT count(*) FROM intent_serial)," \
-    " (SELECT count(*) FROM intent_order), (SELECT count(*) FROM intent_outcome),"        \
-    " (SELECT count(*) FROM deposit_seq), (SELECT count(*) FROM intent_subject),"         \
-    " (SELECT count(*) FROM authorization_digest), (SELECT count(*) FROM authorization_request)"
+#define CS_SQL_INDEX_COUNTS                                                                       \
+    "SELECT (SELECT count(*) FROM intent_request), (SELECT count(*) FROM intent_serial),"         \
+    " (SELECT count(*) FROM intent_order), (SELECT count(*) FROM intent_outcome),"                \
+    " (SELECT count(*) FROM deposit_seq), (SELECT count(*) FROM intent_subject),"                 \
+    " (SELECT count(*) FROM authorization_digest), (SELECT count(*) FROM authorization_request)," \
+    " (SELECT count(*) FROM control)"
 
 /* cs_schema_create writes the schema and its numbers in one transaction. */
 CS_RESULT cs_schema_create(sqlite3 *db, struct cs_note *note);

@@ -124,6 +124,13 @@ CS_RESULT cs_entry_unpack(struct cs_span body, struct cs_arena *arena,
  * of this kind. */
 CS_RESULT cs_entry_of_index(struct cs_ledger *l, uint64_t seq, int body_case, struct cs_arena *arena,
                             const Countersign__Ledger__V1__Entry **out);
+/* ---- holds and recalls (control.c) ---- */
+
+/* cs_control_form is the form of a Hold or Recall body. */
+bool cs_control_form(const Countersign__Ledger__V1__Entry *e);
+/* cs_control_check is NOT_FOUND when its envelope, or a Recall's statement id, was not put before. */
+CS_RESULT cs_control_check(struct cs_ledger *l, const Countersign__Ledger__V1__Entry *e);
+CS_RESULT cs_control_put(struct cs_ledger *l, const Countersign__Ledger__V1__Entry *e);
 
 /* ---- index rows (index.c) ---- */
 

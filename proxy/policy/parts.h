@@ -1,7 +1,7 @@
 /*
  * The parts of the policy reader; private to this folder. Each reads one top-level key into *p,
  * which is still being built: its arena exists, and the parts read before it are complete. Order:
- * ct_logs, issuers, attesters, clients, limits, then lists, lint, perspectives, agencies.
+ * ct_logs, issuers, attesters, clients, limits, then lists, lint, perspectives, agencies, holds.
  */
 #ifndef CS_POLICY_PARTS_H
 #define CS_POLICY_PARTS_H
@@ -33,6 +33,7 @@ CS_RESULT cs_policy_read_lint(struct cs_policy *p, const struct cs_yaml_node *ro
                               const struct cs_yaml_node *n, struct cs_note *note);
 
 /* Optional keys: n may be NULL. */
+CS_RESULT cs_policy_read_holds(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note);
 CS_RESULT cs_policy_read_ct_logs(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note);
 CS_RESULT cs_policy_read_issuer_ct(const struct cs_policy *p, struct cs_issuer *out,
                                    const struct cs_yaml_node *n, struct cs_note *note);

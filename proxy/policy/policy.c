@@ -115,6 +115,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
         CT_LOGS,
         AGENCIES,
         LEDGER,
+        HOLDS,
         N
     };
     struct cs_yaml_field f[N] = {
@@ -132,6 +133,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
         [CT_LOGS] = { .key = "ct_logs" },
         [AGENCIES] = { .key = "agencies" },
         [LEDGER] = { .key = "ledger" },
+        [HOLDS] = { .key = "holds" },
     };
     CS_TRY(cs_yaml_fields(root, f, N, note));
     struct cs_span schema;
@@ -146,6 +148,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
     CS_TRY(cs_policy_read_attesters(p, f[ATTESTERS].value, note));
     CS_TRY(cs_policy_read_clients(p, f[CLIENTS].value, note));
     CS_TRY(cs_policy_read_client_authorities(p, f[CLIENT_AUTHORITIES].value, note));
+    CS_TRY(cs_policy_read_holds(p, f[HOLDS].value, note));
     CS_TRY(read_limits(p, f[LIMITS].value, note));
     CS_TRY(cs_policy_read_lists(p, root, f[LISTS].value, note));
     CS_TRY(cs_policy_read_lint(p, root, f[LINT].value, note));

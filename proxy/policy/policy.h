@@ -203,6 +203,9 @@ struct cs_policy {
     struct cs_limits limits;
     struct cs_lists_config lists;
     struct cs_lint_policy lint;
+    struct {
+        uint32_t lift_quorum; /* different operators that lift a hold; 2 to 8 */
+    } holds;
     struct cs_sites perspectives; /* none without the section */
     uint32_t n_ct_logs;
     struct cs_ct_log ct_log[CS_POLICY_CT_LOGS_MAX];

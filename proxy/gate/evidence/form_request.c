@@ -1,7 +1,10 @@
 /* Form of what is said about requests and about evidence: Order, Lint, Approval, Ceremony, Recall, Hold. */
 #include "proxy/gate/evidence/form.h"
 
+#include "proto/canonical.h"
 #include "proxy/gate/evidence/evidence.h"
+#include "proxy/gate/selectors/selector.h"
+#include "proxy/policy/version.h"
 
 static bool names_are_printable(size_t n, const ProtobufCBinaryData *v)
 {
@@ -112,6 +115,16 @@ static void form_evidence_selector(struct cs_form *f, const Countersign__V1__Evi
     cs_need(f, m->observed_until_unix_s == 0 || m->observed_until_unix_s > m->observed_from_unix_s,
             "selector.observed_until_unix_s: after observed_from");
     cs_need(f, any, "selector: at least one field");
+    struct cs_version v;
+    cs_need(f,
+            (m->software_version_from.len == 0 ||
+             cs_version_parse(cs_proto_span(m->software_version_from), &v)) &&
+                (m->software_version_to.len == 0 ||
+                 cs_version_parse(cs_proto_span(m->software_version_to), &v)),
+            "selector.software_version: numbers with dots, as 3.6.8");
+    cs_need(f, cs_recall_is_bounded(m),
+            "selector: an end, as no recall is taken back: statement_ids, payload_sha256s, attesters, "
+            "software_version_to, organization_record_version or observed_until_unix_s");
 }
 
 static void form_issuance_selector(struct cs_form *f, const Countersign__V1__IssuanceSelector *m)

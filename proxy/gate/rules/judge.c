@@ -77,6 +77,11 @@ static const struct cs_rule_row rows[] = {
     { CS_RULE_O04, CS_STAGE_ACCOUNT, CS_IN_EVIDENCE, cs_identity_was_reviewed_by_others },
     { CS_RULE_O05, CS_STAGE_ACCOUNT, CS_IN_TBS | CS_IN_EVIDENCE | CS_IN_CLOCK | CS_IN_POLICY | CS_IN_LEDGER,
       cs_organization_change_is_vouched_for },
+
+    { CS_RULE_H02, CS_STAGE_END, CS_IN_EVIDENCE | CS_IN_LEDGER, cs_no_evidence_was_recalled },
+    { CS_RULE_H01, CS_STAGE_END,
+      CS_IN_TBS | CS_IN_EVIDENCE | CS_IN_CLIENT | CS_IN_ISSUER | CS_IN_POLICY | CS_IN_LEDGER,
+      cs_no_hold_stops_the_certificate },
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
@@ -132,6 +137,7 @@ static void take_order(struct cs_case *c, const struct cs_order_fact *o)
     c->order_evidence = &c->f->evidence[o->evidence];
     c->order = c->order_evidence->statement->order;
     c->order_use = &o->use;
+    c->order_fact = o;
     c->last_subject = &o->last_subject;
     c->account = cs_evidence_account(c->order_evidence);
 }
@@ -192,6 +198,7 @@ static void judge_orders(struct cs_case *c, struct candidate *out)
         c->order = NULL;
         c->order_evidence = NULL;
         c->last_subject = NULL;
+        c->order_fact = NULL;
     }
     judge_candidate(c, out, true);
 }
@@ -253,6 +260,11 @@ CS_RESULT cs_judge(const struct cs_facts *f, struct cs_verdict *v, uint32_t *out
     judge_orders(&c, &chosen);
     merge(v, &chosen.verdict);
     cs_lint_cover(&c);
+    if (chosen.fact != NULL)
+        take_order(&c, chosen.fact); /* another candidate may have been the last in hand */
+    judge_rows(&c, CS_STAGE_END);
+    if (lacks_evidence(v))
+        cs_say_what_was_recalled(&c);
     say_that_approvals_are_no_evidence(&c);
     if (c.no_memory || v->overflow || v->arena->exhausted)
         return CS_ERR(NO_MEMORY);

@@ -10,10 +10,11 @@
 #include "proxy/gate/evidence/evidence.h"
 #include "proxy/gate/lists/keys.h"
 #include "proxy/gate/lists/lists.h"
+#include "proxy/gate/selectors/stops.h"
 #include "proxy/gate/verdict/verdict.h"
 #include "proxy/policy/policy.h"
 
-enum { CS_FACTS_EVIDENCE_MAX = 1024, CS_FACTS_ORDERS_MAX = 16 };
+enum { CS_FACTS_EVIDENCE_MAX = 1024, CS_FACTS_ORDERS_MAX = 16, CS_FACTS_RECALLED_MAX = 16 };
 
 enum cs_leaf_kind { CS_LEAF_PRECERTIFICATE = 1, CS_LEAF_CERTIFICATE };
 
@@ -49,6 +50,16 @@ struct cs_order_fact {
     uint32_t evidence;                   /* index into cs_facts.evidence */
     struct cs_use_fact use;              /* filled by the gatherer, like all below */
     struct cs_subject_fact last_subject; /* of the order's account */
+    uint32_t n_certificates;             /* as in cs_facts, of certificates signed for this order */
+    struct cs_sha256 certificate_sha256[2];
+};
+
+/* Evidence that a recall withdrew: it is not among cs_facts.evidence, as if it had never come. */
+struct cs_recalled_fact {
+    const char *label;                           /* as cs_evidence.label */
+    const Countersign__V1__Statement *statement; /* the evidence */
+    const struct cs_stop *recall;
+    bool with_request; /* sent with the request, not deposited */
 };
 
 struct cs_facts {
@@ -85,6 +96,15 @@ struct cs_facts {
     /* A final certificate whose precertificate was judged and signed here and is in two logs: BR 4.2.2.1
      * asks for no further CAA check. Follows from the facts above; see cs_facts_are_of_a_logged_pair. */
     bool caa_exempt_by_logged_precertificate;
+
+    const struct cs_stops *holds; /* NULL: none, in tools and tests that judge without them */
+    /* Recalled evidence that the request brought, or that would have been looked up: the first of it. */
+    uint32_t n_recalled;
+    struct cs_recalled_fact recalled[CS_FACTS_RECALLED_MAX];
+    /* SHA-256 of certificates on record with this serial; looked up while a hold selects by certificate. */
+    uint32_t n_certificates;
+    struct cs_sha256 certificate_sha256[2];
+
     bool ledger_ready; /* the ledger takes entries and the clock is not behind it */
 };
 

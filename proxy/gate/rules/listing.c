@@ -32,6 +32,7 @@ static const char *show_stage(enum cs_stage stage)
 {
     return stage == CS_STAGE_REQUEST ? "for the request"
            : stage == CS_STAGE_ORDER ? "for each order that could be meant"
+           : stage == CS_STAGE_END   ? "when order and covers are known"
                                      : "for the order's account";
 }
 

@@ -41,8 +41,9 @@ enum {
     CS_IN_LISTS = 128,
 };
 
-/* When a row is judged: once per request, or for every order that could be meant. */
-enum cs_stage { CS_STAGE_REQUEST = 1, CS_STAGE_ORDER, CS_STAGE_ACCOUNT };
+/* When a row is judged: once per request, for every order that could be meant, or when covers and order
+ * are known. */
+enum cs_stage { CS_STAGE_REQUEST = 1, CS_STAGE_ORDER, CS_STAGE_ACCOUNT, CS_STAGE_END };
 
 struct cs_case {
     const struct cs_facts *f;
@@ -60,6 +61,7 @@ struct cs_case {
     const struct cs_evidence *order_evidence;
     const Countersign__V1__Order *order;
     const struct cs_use_fact *order_use;
+    const struct cs_order_fact *order_fact;
     const struct cs_subject_fact *last_subject;
     uint32_t order_index; /* into f->evidence */
     struct cs_span account;
@@ -197,6 +199,13 @@ bool cs_identity_was_reviewed_by_others(struct cs_case *c);
 bool cs_organization_change_is_vouched_for(struct cs_case *c);
 bool cs_jurisdiction_is_listed(struct cs_case *c);
 bool cs_agreement_and_requester_are_named(struct cs_case *c);
+
+/* ---- what operators stopped or withdrew (hold_rules.c) ---- */
+
+bool cs_no_hold_stops_the_certificate(struct cs_case *c);
+bool cs_no_evidence_was_recalled(struct cs_case *c);
+/* H02 for deposits: said when evidence is lacking, since what was recalled may be what is lacking. */
+void cs_say_what_was_recalled(struct cs_case *c);
 
 /* ---- pairs ---- */
 

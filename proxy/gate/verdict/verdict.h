@@ -140,6 +140,10 @@
       "lint the TBS and attest the result")                                                                  \
     X(L02, "the linter is one the policy allows, in a version it allows", "BR 6.6.1",                        \
       "lint with a current version")                                                                         \
+    X(H01, "no hold stops this certificate", "MRSP 2.4; BR 4.9.1, 4.9.5",                                    \
+      "have the operators lift the hold when its cause is gone")                                             \
+    X(H02, "no evidence relied on was recalled", "BR 4.2.1, 4.9.1.1",                                        \
+      "do the work again and attest it anew")                                                                \
     X(K02, "the issuer's key may sign subscriber certificates", "BR 6.1.7",                                  \
       "use an issuer with that purpose")                                                                     \
     X(X01, "a human approval is never taken for evidence", "BR 3.2.2.4",                                     \

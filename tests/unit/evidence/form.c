@@ -556,7 +556,15 @@ static void other_bounds(void **state)
     GOOD(RECALL, s->header->account.len = 0);
 #define E s->recall->selector
     BAD(RECALL, "selector: at least", countersign__v1__evidence_selector__init(E));
-    GOOD(RECALL, countersign__v1__evidence_selector__init(E); E->observed_from_unix_s = 1);
+    BAD(RECALL, "selector: an end", countersign__v1__evidence_selector__init(E); E->observed_from_unix_s = 1);
+    GOOD(RECALL, countersign__v1__evidence_selector__init(E); E->observed_until_unix_s = 1);
+    BAD(RECALL, "selector: an end", countersign__v1__evidence_selector__init(E);
+        E->role = COUNTERSIGN__V1__ROLE__ROLE_RA_OFFICER);
+    BAD(RECALL, "selector: an end", countersign__v1__evidence_selector__init(E);
+        E->software_name = TEXT("x"));
+    GOOD(RECALL, countersign__v1__evidence_selector__init(E); E->software_name = TEXT("x");
+         E->software_version_to = TEXT("1.0"));
+    BAD(RECALL, "selector.software_version", E->software_version_to = TEXT("1.0-rc1"));
     BAD(RECALL, "selector.statement_ids", E->statement_ids[0].len = 15);
     BAD(RECALL, "selector.payload_sha256s", E->payload_sha256s[0].len = 31);
     BAD(RECALL, "selector.attesters", E->n_attesters = 2);

@@ -171,6 +171,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(jurisdiction_table),
         cmocka_unit_test(agreement_table),
         cmocka_unit_test(pair_table),
+        cmocka_unit_test(hold_table),
+        cmocka_unit_test(recall_table),
         cmocka_unit_test(sct_table),
         cmocka_unit_test(boundary_day_table),
         cmocka_unit_test(rows_read_only_what_they_declare),

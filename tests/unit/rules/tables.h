@@ -76,6 +76,8 @@ void reviewer_table(void **state);
 void change_table(void **state);
 void jurisdiction_table(void **state);
 void agreement_table(void **state);
+void hold_table(void **state);
+void recall_table(void **state);
 void pair_table(void **state);
 void sct_table(void **state);
 void boundary_day_table(void **state);
