@@ -67,7 +67,7 @@ enum cs_method_shape { CS_UNARY = 1, CS_STREAMING };
     X(RECALL_EVIDENCE, "countersign.v1.EvidenceService", "RecallEvidence", CS_UNARY)          \
     X(PLACE_HOLD, "countersign.v1.HoldService", "PlaceHold", CS_UNARY)                        \
     X(LIFT_HOLD, "countersign.v1.HoldService", "LiftHold", CS_UNARY)                          \
-    X(LIST_HOLDS, "countersign.v1.HoldService", "ListHolds", CS_UNARY)                            \
+    X(LIST_HOLDS, "countersign.v1.HoldService", "ListHolds", CS_UNARY)                        \
     X(HEALTH_WATCH, "grpc.health.v1.Health", "Watch", CS_STREAMING)                           \
     X(GET_STATUS, "countersign.v1.StatusService", "GetStatus", CS_UNARY)                      \
     X(LIST_CLIENTS, "countersign.v1.StatusService", "ListClients", CS_UNARY)                  \

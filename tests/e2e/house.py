@@ -30,9 +30,10 @@ sys.path.insert(0, os.environ["COUNTERSIGN_PROTO"])
 MODULE = os.environ.get("COUNTERSIGN_PKCS11_MODULE", "/usr/lib/softhsm/libsofthsm2.so")
 
 from countersign.v1 import (  # noqa: E402
-    approval_pb2, caa_check_pb2, common_pb2, domain_control_pb2, envelope_pb2, evidence_service_pb2, hold_pb2, hold_service_pb2,
-    lint_pb2,
+    approval_pb2, caa_check_pb2, common_pb2, domain_control_pb2, envelope_pb2, evidence_service_pb2, lint_pb2,
     order_pb2, organization_identity_pb2, signing_service_pb2, statement_pb2, verdict_pb2)
+from countersign.v1 import hold_pb2, hold_service_pb2  # noqa: E402,F401
+from operators import Operators  # noqa: E402
 from google.protobuf.message import Message  # noqa: E402
 from google.rpc import status_pb2  # noqa: E402
 
@@ -146,7 +147,7 @@ class Issuer:
         self.is_ec = isinstance(self.certificate.public_key(), ec.EllipticCurvePublicKey)
 
 
-class House:
+class House(Operators):
     ISSUERS = (("ec", "ec-p256", ["ecdsa-sha256"], "01"), ("rsa", "rsa-2048", ["rsa-sha256"], "02"))
     METHODS = ("dcv_dns_change", "dcv_acme_http_01", "dcv_acme_tls_alpn_01", "dcv_constructed_email",
                "ipcv_acme_http_01", "ipcv_acme_tls_alpn_01")
@@ -173,9 +174,7 @@ class House:
             Attester("lint", ["lint-service"]),
             Attester("ra-1", ["ra-officer"]),
             Attester("ra-2", ["ra-officer"]),
-            Attester("op-1", ["operator"], person="olga"),
-            Attester("op-2", ["operator"], "ecdsa-p256-sha256", person="otto"),
-            Attester("op-2b", ["operator"], person="otto"))}
+            *(Attester(n, ["operator"], a, person=p) for n, a, p in self.KEYS))}
         self.issuers = [Issuer(*row) for row in (issuers or self.ISSUERS)]
         self.env = dict(os.environ, SOFTHSM2_CONF=str(self.dir / "softhsm2.conf"))
         self.socket = self.dir / "api.sock"
@@ -423,45 +422,6 @@ class House:
             person=attester.encode(), reason=b"looks fine")
         return self.attesters[attester].envelope(statement_pb2.Statement(
             header=self.header(attester, common_pb2.ROLE_RA_OFFICER, account), approval=body))
-
-    def hold_statement(self, selector=None, hold_id=None, attester="op-1", cosigners=(), reason=b"stop", header=None,
-                       **fields):
-        """Places what fields of IssuanceSelector say (lists, or everything=True); lifts when there are none."""
-        hold = hold_pb2.Hold(hold_id=hold_id or b"hold-" + secrets.token_hex(4).encode(), reason=reason)
-        if selector is None and not fields:
-            hold.action = hold_pb2.HOLD_ACTION_LIFT
-        else:
-            hold.action = hold_pb2.HOLD_ACTION_PLACE
-            hold.selector.CopyFrom(selector or hold_pb2.IssuanceSelector(**fields))
-        statement = statement_pb2.Statement(
-            header=self.header(attester, common_pb2.ROLE_OPERATOR, b"", **(header or {})), hold=hold)
-        return self.attesters[attester].envelope(statement, [self.attesters[c] for c in cosigners])
-
-    def place(self, **fields):
-        """Places a hold and returns (its id, its ledger entry)."""
-        request = hold_service_pb2.PlaceHoldRequest(statement=self.hold_statement(**fields))
-        answer = self.call("/countersign.v1.HoldService/PlaceHold", request, hold_service_pb2.PlaceHoldResponse)
-        return answer.hold_id, answer.ledger_entry
-
-    def lift(self, hold_id, attester="op-1", cosigners=("op-2",)):
-        request = hold_service_pb2.LiftHoldRequest(
-            statement=self.hold_statement(hold_id=hold_id, attester=attester, cosigners=cosigners))
-        return self.call("/countersign.v1.HoldService/LiftHold", request, hold_service_pb2.LiftHoldResponse)
-
-    def holds(self, **request):
-        return self.call("/countersign.v1.HoldService/ListHolds", hold_service_pb2.ListHoldsRequest(**request),
-                         hold_service_pb2.ListHoldsResponse)
-
-    def recall_statement(self, attester="op-1", header=None, **fields):
-        """fields: of EvidenceSelector."""
-        recall = hold_pb2.Recall(selector=hold_pb2.EvidenceSelector(**fields), reason=b"found wrong")
-        return self.attesters[attester].envelope(statement_pb2.Statement(
-            header=self.header(attester, common_pb2.ROLE_OPERATOR, b"", **(header or {})), recall=recall))
-
-    def recall(self, **fields):
-        request = evidence_service_pb2.RecallEvidenceRequest(statement=self.recall_statement(**fields))
-        return self.call("/countersign.v1.EvidenceService/RecallEvidence", request,
-                         evidence_service_pb2.RecallEvidenceResponse)
 
     # -- TBS and calls ------------------------------------------------------------------------
 

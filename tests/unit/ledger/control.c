@@ -24,8 +24,9 @@ static struct cs_sha256 put(struct cs_ledger *l, const char *statement_id, const
     Countersign__V1__Header h = COUNTERSIGN__V1__HEADER__INIT;
     Countersign__V1__Hold hold = COUNTERSIGN__V1__HOLD__INIT;
     Countersign__V1__Recall recall = COUNTERSIGN__V1__RECALL__INIT;
-    Countersign__V1__Envelope e = COUNTERSIGN__V1__ENVELOPE__INIT;
+    Countersign__V1__Envelope e;
     struct cs_span payload, envelope;
+    countersign__v1__envelope__init(&e);
     h.schema = 1;
     h.statement_id = bytes(statement_id);
     m.header = &h;

@@ -147,7 +147,7 @@ static void index_and_matcher_agree(void **state)
         snprintf(name, sizeof name, i % 2 == 0 ? "www.N%u.example.com" : "*.n%u.example.com", i);
         snprintf(text, sizeof text, "v%u", i);
         struct cs_span v = cs_span_str(text), names[] = { cs_span_str("other.example"), cs_span_str(name) };
-        int methods[] = { method };
+        int methods[] = { (int)method };
         struct cs_issuance x = { .names = { 2, names },
                                  .account = v,
                                  .order_id = v,
