@@ -143,11 +143,13 @@ static void put_envelope(Countersign__V1__Statement *s, uint64_t n, const char *
     static char type[] = "application/vnd.countersign.attestation.v1+protobuf";
     Countersign__V1__Header h = COUNTERSIGN__V1__HEADER__INIT;
     Countersign__V1__Software software = COUNTERSIGN__V1__SOFTWARE__INIT;
-    Countersign__V1__Envelope e = COUNTERSIGN__V1__ENVELOPE__INIT;
-    Countersign__V1__Signature sig = COUNTERSIGN__V1__SIGNATURE__INIT, *sigs[] = { &sig };
+    Countersign__V1__Envelope e;
+    Countersign__V1__Signature sig, *sigs[] = { &sig };
     uint8_t payload[4096], packed[8192], signature[64];
     uint64_t id[2] = { big_mixed(n * 4 + (uint64_t)role), n };
     char version[16];
+    countersign__v1__envelope__init(&e); /* the macros of messages with strings cast a const away */
+    countersign__v1__signature__init(&sig);
     h.schema = 1;
     h.statement_id = cs_proto_bytes(cs_span_of(id, sizeof id));
     h.attester = cs_proto_bytes(cs_span_str(attester));
