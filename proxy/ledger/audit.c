@@ -70,17 +70,45 @@ static bool open_take(struct cs_audit *a, uint64_t seq, struct cs_audit_open *ou
 
 /* ---- what an entry relies on ---- */
 
+CS_RESULT cs_audit_bound_put(struct cs_audit *a, enum cs_audit_statement id, struct cs_span name,
+                             uint64_t *out_put, struct cs_sha256 *out_bound)
+{
+    sqlite3_stmt *s = a->statement[id];
+    enum cs_lookup kind = id == CS_AUDIT_TOKEN_PUT_OF ? CS_LOOKUP_TOKEN : CS_LOOKUP_STATEMENT;
+    struct cs_filter_key k = cs_filter_key(kind, name, cs_span_of(NULL, 0));
+    uint64_t put = 0;
+    struct cs_sha256 bound = { { 0 } };
+    cs_bind_span(s, 1, name);
+    for (uint64_t g = 0; put == 0 && cs_filter_up(&a->by_put, &k, &g); g++) {
+        bool row = false;
+        cs_bind_u64(s, 2, g);
+        cs_result r = cs_audit_step(a, id, &row);
+        put = row && cs_column_sha256(s, 1, &bound) ? cs_column_u64(s, 0) : 0;
+        (void)sqlite3_reset(s);
+        CS_TRY(r);
+    }
+    *out_put = put;
+    *out_bound = bound;
+    return CS_OK;
+}
+
 CS_RESULT cs_audit_needs_put(struct cs_audit *a, uint64_t seq, enum cs_audit_statement id,
                              ProtobufCBinaryData name, const char *what)
 {
     sqlite3_stmt *s = a->statement[id];
-    bool row = false;
-    cs_bind_span(s, 1, cs_proto_span(name));
-    cs_result r = cs_audit_step(a, id, &row);
-    uint64_t put = row ? cs_column_u64(s, 0) : 0;
-    (void)sqlite3_reset(s);
-    CS_TRY(r);
-    if (!row) {
+    uint64_t put = 0;
+    struct cs_sha256 bound;
+    if (id == CS_AUDIT_STATEMENT_PUT_OF || id == CS_AUDIT_TOKEN_PUT_OF) {
+        CS_TRY(cs_audit_bound_put(a, id, cs_proto_span(name), &put, &bound));
+    } else {
+        bool row = false;
+        cs_bind_span(s, 1, cs_proto_span(name));
+        cs_result r = cs_audit_step(a, id, &row);
+        put = row ? cs_column_u64(s, 0) : 0;
+        (void)sqlite3_reset(s);
+        CS_TRY(r);
+    }
+    if (put == 0) {
         char hex[2 * 16 + 1];
         cs_hex(cs_span_of(name.data, name.len < 16 ? name.len : 16), hex);
         return cs_audit_bad(a, seq, "relies on %s %s..., which is not there", what, hex);
@@ -100,10 +128,11 @@ struct use {
 };
 
 /* Every earlier row must leave room for this one, at the time of this one; the last row is its own. */
-static CS_RESULT use_holds(struct cs_audit *a, uint64_t seq, const intent_t *m, const struct use *use)
+static CS_RESULT use_holds(struct cs_audit *a, uint64_t seq, const intent_t *m, const struct use *use,
+                           bool *io_own)
 {
     sqlite3_stmt *s = a->statement[use->id];
-    bool own = false;
+    bool own = *io_own;
     for (;;) {
         bool row = false;
         CS_TRY(cs_audit_step(a, use->id, &row));
@@ -126,7 +155,8 @@ static CS_RESULT use_holds(struct cs_audit *a, uint64_t seq, const intent_t *m, 
             return cs_audit_bad(a, seq, "uses the %s of entry %llu again", use->what,
                                 (unsigned long long)other);
     }
-    return own ? CS_OK : cs_audit_bad(a, seq, "has no %s row", use->what);
+    *io_own = own;
+    return CS_OK;
 }
 
 static CS_RESULT audit_use(struct cs_audit *a, uint64_t seq, const intent_t *m, const struct use *use)
@@ -135,9 +165,20 @@ static CS_RESULT audit_use(struct cs_audit *a, uint64_t seq, const intent_t *m, 
     cs_bind_span(s, 1, cs_proto_span(use->a));
     cs_bind_span(s, 2, cs_proto_span(use->b));
     cs_bind_u64(s, 3, seq);
-    cs_result r = use_holds(a, seq, m, use);
-    (void)sqlite3_reset(s);
-    return r;
+    /* the filter is filled from the entries, so that it leads to every generation a row ought to be in */
+    enum cs_lookup kind = use->id == CS_AUDIT_REQUEST_ROWS  ? CS_LOOKUP_REQUEST
+                          : use->id == CS_AUDIT_SERIAL_ROWS ? CS_LOOKUP_SERIAL
+                                                            : CS_LOOKUP_ORDER;
+    struct cs_filter_key k = cs_filter_key(kind, cs_proto_span(use->a), cs_proto_span(use->b));
+    bool own = false;
+    CS_TRY(cs_filter_put(&a->by_seq, seq, &k));
+    for (uint64_t g = 0; cs_filter_up(&a->by_seq, &k, &g); g++) {
+        cs_bind_u64(s, 4, g);
+        cs_result r = use_holds(a, seq, m, use, &own);
+        (void)sqlite3_reset(s);
+        CS_TRY(r);
+    }
+    return own ? CS_OK : cs_audit_bad(a, seq, "has no %s row", use->what);
 }
 
 /* The subject is the one that stands in the TBS, and the account's index leads to it. */

@@ -61,11 +61,17 @@ struct cs_audit {
     struct cs_tile_stack tiles;
     bool at_checkpoint; /* the cursor stands on a checkpoint */
     uint64_t last_checkpoint, n_cosignatures;
+    struct cs_filter by_seq; /* of the entries seen: their rows are looked for by what the entries say */
+    struct cs_filter by_put; /* of all statements and tokens, filled at the beginning */
 };
 
 /* cs_audit_bad notes "entry seq: ..." and is STORE_CORRUPT. */
 cs_result cs_audit_bad(struct cs_audit *a, uint64_t seq, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* cs_audit_bound_put finds the row of a statement id (STATEMENT_PUT_OF) or token (TOKEN_PUT_OF) and what it
+ * is bound to; *out_put 0 without one. */
+CS_RESULT cs_audit_bound_put(struct cs_audit *a, enum cs_audit_statement id, struct cs_span name,
+                             uint64_t *out_put, struct cs_sha256 *out_bound);
 /* cs_audit_step moves to the next row; false at the end. */
 CS_RESULT cs_audit_step(struct cs_audit *a, enum cs_audit_statement id, bool *out_row);
 

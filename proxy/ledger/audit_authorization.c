@@ -88,13 +88,10 @@ CS_RESULT cs_audit_authorized(struct cs_audit *a, const entry_t *e)
         cs_authorization_bound(cs_proto_span(m->caller->client), cs_proto_span(m->request_id));
     CS_TRY(cs_audit_needs_put(a, e->seq, CS_AUDIT_TOKEN_PUT_OF, cs_proto_bytes(cs_sha256_span(&token)),
                               "token"));
-    sqlite3_stmt *s = a->statement[CS_AUDIT_TOKEN_PUT_OF];
-    bool row = false;
-    cs_bind_span(s, 1, cs_sha256_span(&token));
-    cs_result r = cs_audit_step(a, CS_AUDIT_TOKEN_PUT_OF, &row);
-    bool fits = row && cs_span_eq(cs_column_span(s, 1), cs_sha256_span(&bound));
-    (void)sqlite3_reset(s);
-    CS_TRY(r);
+    uint64_t put = 0;
+    struct cs_sha256 there;
+    CS_TRY(cs_audit_bound_put(a, CS_AUDIT_TOKEN_PUT_OF, cs_sha256_span(&token), &put, &there));
+    bool fits = put != 0 && cs_span_eq(cs_sha256_span(&there), cs_sha256_span(&bound));
     return fits ? CS_OK
                 : cs_audit_bad(a, e->seq, "another request spent its authorization %llu",
                                (unsigned long long)m->authorization_seq);

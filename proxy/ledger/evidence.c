@@ -114,25 +114,50 @@ CS_RESULT cs_ledger_evidence_get(struct cs_ledger *l, const struct cs_sha256 *di
     return CS_OK;
 }
 
+/* ---- look-ups by key: the generations that may hold it, from the first ---- */
+
+static struct cs_span nothing(void)
+{
+    return cs_span_of(NULL, 0);
+}
+
+/* What a key is bound to, by a statement that takes the key and the generation. */
+static CS_RESULT get_bound(struct cs_ledger *l, enum cs_statement id, enum cs_lookup kind, struct cs_span key,
+                           bool *out_known, struct cs_sha256 *out)
+{
+    CS_TRY(cs_usable(l));
+    sqlite3_stmt *s = l->statement[id];
+    bool row = false;
+    struct cs_sha256 bound = { 0 };
+    struct cs_filter_key k = cs_filter_key(kind, key, nothing());
+    cs_bind_span(s, 1, key);
+    for (uint64_t g = 0; !row && cs_filter_up(&l->by_put, &k, &g); g++) {
+        cs_bind_u64(s, 2, g);
+        CS_TRY(cs_query_step(l, s, &row));
+        bool formed = !row || cs_column_sha256(s, 0, &bound);
+        (void)sqlite3_reset(s);
+        if (!formed)
+            return CS_ERR(STORE_CORRUPT);
+    }
+    *out_known = row;
+    if (row)
+        *out = bound;
+    return CS_OK;
+}
+
+/* Before the row: the filter may say too much, never too little. */
+static CS_RESULT tell_filter(struct cs_ledger *l, enum cs_lookup kind, struct cs_span key)
+{
+    struct cs_filter_key k = cs_filter_key(kind, key, nothing());
+    return cs_filter_put(&l->by_put, l->now.n_puts + 1, &k);
+}
+
 /* ---- statement ids ---- */
 
 CS_RESULT cs_ledger_statement_get(struct cs_ledger *l, struct cs_span statement_id, bool *out_known,
                                   struct cs_sha256 *out_payload)
 {
-    CS_TRY(cs_usable(l));
-    sqlite3_stmt *s = l->statement[CS_SQL_STATEMENT_GET];
-    bool row = false;
-    struct cs_sha256 payload = { 0 };
-    cs_bind_span(s, 1, statement_id);
-    CS_TRY(cs_query_step(l, s, &row));
-    bool formed = !row || cs_column_sha256(s, 0, &payload);
-    (void)sqlite3_reset(s);
-    if (!formed)
-        return CS_ERR(STORE_CORRUPT);
-    *out_known = row;
-    if (row)
-        *out_payload = payload;
-    return CS_OK;
+    return get_bound(l, CS_SQL_STATEMENT_GET, CS_LOOKUP_STATEMENT, statement_id, out_known, out_payload);
 }
 
 CS_RESULT cs_ledger_statement_put(struct cs_ledger *l, struct cs_span statement_id,
@@ -146,6 +171,7 @@ CS_RESULT cs_ledger_statement_put(struct cs_ledger *l, struct cs_span statement_
     CS_TRY(cs_ledger_statement_get(l, statement_id, &known, &bound));
     if (known)
         return cs_span_eq(cs_sha256_span(&bound), cs_sha256_span(payload)) ? CS_OK : CS_ERR(EXISTS);
+    CS_TRY(tell_filter(l, CS_LOOKUP_STATEMENT, statement_id));
     CS_TRY(cs_turn_begin(l));
     sqlite3_stmt *s = l->statement[CS_SQL_STATEMENT_PUT];
     cs_bind_u64(s, 1, l->now.n_puts + 1);
@@ -161,20 +187,7 @@ CS_RESULT cs_ledger_statement_put(struct cs_ledger *l, struct cs_span statement_
 CS_RESULT cs_ledger_token_get(struct cs_ledger *l, const struct cs_sha256 *token, bool *out_known,
                               struct cs_sha256 *out_bound)
 {
-    CS_TRY(cs_usable(l));
-    sqlite3_stmt *s = l->statement[CS_SQL_TOKEN_GET];
-    bool row = false;
-    struct cs_sha256 bound = { 0 };
-    cs_bind_span(s, 1, cs_sha256_span(token));
-    CS_TRY(cs_query_step(l, s, &row));
-    bool formed = !row || cs_column_sha256(s, 0, &bound);
-    (void)sqlite3_reset(s);
-    if (!formed)
-        return CS_ERR(STORE_CORRUPT);
-    *out_known = row;
-    if (row)
-        *out_bound = bound;
-    return CS_OK;
+    return get_bound(l, CS_SQL_TOKEN_GET, CS_LOOKUP_TOKEN, cs_sha256_span(token), out_known, out_bound);
 }
 
 CS_RESULT cs_ledger_token_put(struct cs_ledger *l, const struct cs_sha256 *token,
@@ -186,6 +199,7 @@ CS_RESULT cs_ledger_token_put(struct cs_ledger *l, const struct cs_sha256 *token
     CS_TRY(cs_ledger_token_get(l, token, &known, &earlier));
     if (known)
         return cs_span_eq(cs_sha256_span(&earlier), cs_sha256_span(bound)) ? CS_OK : CS_ERR(EXISTS);
+    CS_TRY(tell_filter(l, CS_LOOKUP_TOKEN, cs_sha256_span(token)));
     CS_TRY(cs_turn_begin(l));
     sqlite3_stmt *s = l->statement[CS_SQL_TOKEN_PUT];
     cs_bind_u64(s, 1, l->now.n_puts + 1);
@@ -205,14 +219,19 @@ CS_RESULT cs_ledger_deposit_key_put(struct cs_ledger *l, struct cs_span key, con
         return CS_ERR(ARGUMENT);
     CS_TRY(cs_turn_ready(l));
     sqlite3_stmt *s = l->statement[CS_SQL_KEY_HAS];
-    bool row = false;
+    struct cs_filter_key k = cs_filter_key(CS_LOOKUP_KEY, key, nothing());
     cs_bind_span(s, 1, key);
     cs_bind_span(s, 2, cs_sha256_span(digest));
     cs_bind_i64(s, 3, expires_unix_s);
-    CS_TRY(cs_query_step(l, s, &row));
-    (void)sqlite3_reset(s);
-    if (row)
-        return CS_OK;
+    for (uint64_t g = 0; cs_filter_up(&l->by_put, &k, &g); g++) {
+        bool row = false;
+        cs_bind_u64(s, 4, g);
+        CS_TRY(cs_query_step(l, s, &row));
+        (void)sqlite3_reset(s);
+        if (row)
+            return CS_OK;
+    }
+    CS_TRY(tell_filter(l, CS_LOOKUP_KEY, key));
     CS_TRY(cs_turn_begin(l));
     s = l->statement[CS_SQL_KEY_PUT];
     cs_bind_u64(s, 1, l->now.n_puts + 1);
@@ -240,23 +259,26 @@ CS_RESULT cs_ledger_deposit_find(struct cs_ledger *l, struct cs_span key, int64_
     if (at == NULL)
         return CS_ERR(NO_MEMORY);
     sqlite3_stmt *s = l->statement[CS_SQL_KEY_FIND];
+    struct cs_filter_key k = cs_filter_key(CS_LOOKUP_KEY, key, nothing());
     cs_bind_span(s, 1, key);
     cs_bind_i64(s, 2, now_unix_s);
     uint32_t n = 0;
-    while (n < max) {
-        bool row = false;
-        struct cs_sha256 d;
-        CS_TRY(cs_query_step(l, s, &row));
-        if (!row)
-            break;
-        if (!cs_column_sha256(s, 0, &d)) {
-            (void)sqlite3_reset(s);
-            return CS_ERR(STORE_CORRUPT);
+    for (uint64_t g = cs_filter_end(&l->by_put); n < max && cs_filter_down(&l->by_put, &k, &g); g--) {
+        cs_bind_u64(s, 3, g);
+        for (bool row = true; row && n < max;) {
+            struct cs_sha256 d;
+            CS_TRY(cs_query_step(l, s, &row));
+            if (row && !cs_column_sha256(s, 0, &d)) {
+                (void)sqlite3_reset(s);
+                return CS_ERR(STORE_CORRUPT);
+            }
+            if (row && !is_among(at, n, &d)) /* one envelope may stand twice, with two expiries */
+                at[n++] = d;
         }
-        if (!is_among(at, n, &d)) /* one envelope may stand twice, with two expiries */
-            at[n++] = d;
+        (void)sqlite3_reset(s);
+        if (g == 0)
+            break;
     }
-    (void)sqlite3_reset(s);
     *out = at;
     *out_n = n;
     return CS_OK;
@@ -266,10 +288,16 @@ CS_RESULT cs_ledger_deposit_seq(struct cs_ledger *l, const struct cs_sha256 *dig
 {
     CS_TRY(cs_usable(l));
     sqlite3_stmt *s = l->statement[CS_SQL_DEPOSIT_GET];
-    bool row = false;
+    uint64_t seq = 0;
+    struct cs_filter_key k = cs_filter_key(CS_LOOKUP_DEPOSIT, cs_sha256_span(digest), nothing());
     cs_bind_span(s, 1, cs_sha256_span(digest));
-    CS_TRY(cs_query_step(l, s, &row));
-    *out_seq = row ? cs_column_u64(s, 0) : 0;
-    (void)sqlite3_reset(s);
+    for (uint64_t g = 0; seq == 0 && cs_filter_up(&l->by_seq, &k, &g); g++) {
+        bool row = false;
+        cs_bind_u64(s, 2, g);
+        CS_TRY(cs_query_step(l, s, &row));
+        seq = row ? cs_column_u64(s, 0) : 0;
+        (void)sqlite3_reset(s);
+    }
+    *out_seq = seq;
     return CS_OK;
 }

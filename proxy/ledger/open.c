@@ -220,6 +220,34 @@ static CS_RESULT restore(struct cs_ledger *l, struct cs_note *note)
     return CS_OK;
 }
 
+static CS_RESULT fill_filter(struct cs_ledger *l, enum cs_lookup kind, const char *sql)
+{
+    sqlite3_stmt *s = NULL;
+    struct cs_filter *f = kind >= CS_LOOKUP_STATEMENT ? &l->by_put : &l->by_seq;
+    CS_TRY(prepare(l, sql, 0, &s));
+    cs_result r = CS_OK;
+    for (bool row = true; row && cs_ok(r);) {
+        r = cs_query_step(l, s, &row);
+        if (!cs_ok(r) || !row)
+            break;
+        struct cs_filter_key k = cs_filter_key(kind, cs_column_span(s, 1), cs_column_span(s, 2));
+        uint64_t number = cs_column_u64(s, 0);
+        /* a number that no head counts would take memory at will */
+        r = number <= (f == &l->by_seq ? l->kept.tree.size : l->kept.n_puts) ? cs_filter_put(f, number, &k)
+                                                                             : CS_ERR(STORE_CORRUPT);
+    }
+    (void)sqlite3_finalize(s);
+    return r;
+}
+
+static CS_RESULT fill_filters(struct cs_ledger *l)
+{
+#define X(kind, sql) CS_TRY(fill_filter(l, CS_LOOKUP_##kind, sql));
+    CS_FILTER_SOURCES(X)
+#undef X
+    return CS_OK;
+}
+
 static CS_RESULT open_all(struct cs_ledger *l, const char *path, struct cs_note *note)
 {
     CS_TRY(take_lock(path, &l->lock_fd, note));
@@ -243,6 +271,7 @@ static CS_RESULT open_all(struct cs_ledger *l, const char *path, struct cs_note 
         CS_TRY(prepare(l, statement_sql[i], SQLITE_PREPARE_PERSISTENT, &l->statement[i]));
     CS_TRY(restore(l, note));
     CS_TRY(cs_ledger_tiles_open(l, note));
+    CS_TRY(fill_filters(l));
     return cs_checkpointer_init(&l->checkpointer, path, note);
 }
 
@@ -287,5 +316,7 @@ void cs_ledger_close(struct cs_ledger *l)
     free(l->encoded);
     free(l->known);
     free(l->tiles);
+    cs_filter_done(&l->by_seq);
+    cs_filter_done(&l->by_put);
     free(l);
 }

@@ -49,23 +49,25 @@ static CS_RESULT counting_intent(struct cs_ledger *l, struct cs_span client, str
                                  uint64_t *out_seq, int *out_result, uint64_t *out_outcome_seq)
 {
     sqlite3_stmt *s = l->statement[CS_SQL_REQUEST_GET];
+    struct cs_filter_key k = cs_filter_key(CS_LOOKUP_REQUEST, client, request_id);
     cs_bind_span(s, 1, client);
     cs_bind_span(s, 2, request_id);
     *out_seq = 0;
-    for (;;) {
-        bool row = false;
-        CS_TRY(cs_query_step(l, s, &row));
-        if (!row)
+    for (uint64_t g = cs_filter_end(&l->by_seq); *out_seq == 0 && cs_filter_down(&l->by_seq, &k, &g); g--) {
+        cs_bind_u64(s, 3, g);
+        for (bool row = true; row && *out_seq == 0;) {
+            CS_TRY(cs_query_step(l, s, &row));
+            int result = row ? sqlite3_column_int(s, 1) : 0;
+            if (!row || result == NOT_SIGNED)
+                continue;
+            *out_seq = cs_column_u64(s, 0);
+            *out_result = result;
+            *out_outcome_seq = cs_column_u64(s, 2);
+        }
+        (void)sqlite3_reset(s);
+        if (g == 0)
             break;
-        int result = sqlite3_column_int(s, 1);
-        if (result == NOT_SIGNED)
-            continue;
-        *out_seq = cs_column_u64(s, 0);
-        *out_result = result;
-        *out_outcome_seq = cs_column_u64(s, 2);
-        break;
     }
-    (void)sqlite3_reset(s);
     return CS_OK;
 }
 
@@ -117,14 +119,9 @@ static CS_RESULT time_of(struct cs_ledger *l, uint64_t seq, int64_t *out_unix_us
     return read ? CS_OK : CS_ERR(STORE_CORRUPT);
 }
 
-static CS_RESULT get_use(struct cs_ledger *l, enum cs_statement id, struct cs_span a, struct cs_span b,
-                         struct cs_use *out)
+static CS_RESULT add_use(struct cs_ledger *l, sqlite3_stmt *s, struct cs_use *io)
 {
-    CS_TRY(cs_usable(l));
-    sqlite3_stmt *s = l->statement[id];
-    struct cs_use use = { 0 };
-    cs_bind_span(s, 1, a);
-    cs_bind_span(s, 2, b);
+    struct cs_use use = *io;
     for (;;) {
         bool row = false;
         CS_TRY(cs_query_step(l, s, &row));
@@ -145,6 +142,24 @@ static CS_RESULT get_use(struct cs_ledger *l, enum cs_statement id, struct cs_sp
         }
     }
     (void)sqlite3_reset(s);
+    *io = use;
+    return CS_OK;
+}
+
+static CS_RESULT get_use(struct cs_ledger *l, enum cs_statement id, struct cs_span a, struct cs_span b,
+                         struct cs_use *out)
+{
+    CS_TRY(cs_usable(l));
+    sqlite3_stmt *s = l->statement[id];
+    struct cs_use use = { 0 };
+    struct cs_filter_key k =
+        cs_filter_key(id == CS_SQL_SERIAL_GET ? CS_LOOKUP_SERIAL : CS_LOOKUP_ORDER, a, b);
+    cs_bind_span(s, 1, a);
+    cs_bind_span(s, 2, b);
+    for (uint64_t g = 0; cs_filter_up(&l->by_seq, &k, &g); g++) { /* the first one counts */
+        cs_bind_u64(s, 3, g);
+        CS_TRY(add_use(l, s, &use));
+    }
     if (use.precertificate_seq != 0)
         CS_TRY(time_of(l, use.precertificate_seq, &use.precertificate_unix_us));
     *out = use;
@@ -169,13 +184,19 @@ CS_RESULT cs_ledger_subject_get(struct cs_ledger *l, struct cs_span account, str
     CS_TRY(cs_usable(l));
     sqlite3_stmt *s = l->statement[CS_SQL_SUBJECT_GET];
     struct cs_subject_use use = { 0 };
+    struct cs_filter_key k = cs_filter_key(CS_LOOKUP_SUBJECT, account, cs_span_of(NULL, 0));
     cs_bind_span(s, 1, account);
-    for (bool row = true; row && use.seq == 0;) {
-        CS_TRY(cs_query_step(l, s, &row));
-        if (row && sqlite3_column_int(s, 1) != NOT_SIGNED)
-            use.seq = cs_column_u64(s, 0);
+    for (uint64_t g = cs_filter_end(&l->by_seq); use.seq == 0 && cs_filter_down(&l->by_seq, &k, &g); g--) {
+        cs_bind_u64(s, 2, g);
+        for (bool row = true; row && use.seq == 0;) {
+            CS_TRY(cs_query_step(l, s, &row));
+            if (row && sqlite3_column_int(s, 1) != NOT_SIGNED)
+                use.seq = cs_column_u64(s, 0);
+        }
+        (void)sqlite3_reset(s);
+        if (g == 0)
+            break;
     }
-    (void)sqlite3_reset(s);
     if (use.seq != 0) {
         const entry_t *e = NULL;
         CS_TRY(cs_entry_of_index(l, use.seq, COUNTERSIGN__LEDGER__V1__ENTRY__BODY_INTENT, arena, &e));

@@ -27,13 +27,17 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3
 
 /* token: what a one-time value was used for, see cs_ledger_token_put. */
 #define CS_SCHEMA_TOKEN_SQL                                                                                         \
-    "CREATE TABLE token (put INTEGER PRIMARY KEY, token BLOB NOT NULL UNIQUE, bound BLOB NOT"                       \
+    "CREATE TABLE token (put INTEGER PRIMARY KEY, token BLOB NOT NULL, bound BLOB NOT" \
     " NULL) STRICT;"                                                                                                \
+    "CREATE UNIQUE INDEX token_by_token ON token (put >> 12, token);" \
     CS_APPEND_ONLY("token")                                                                                         \
     CS_INSERT_ONLY_WHEN_NOT("token", "NEW.put <= (SELECT max(put) FROM token) OR EXISTS (SELECT 1 FROM token WHERE" \
-        " token = NEW.token)")
+        " put >> 12 = NEW.put >> 12 AND token = NEW.token)")
 
-/* entry: the leaves. head: one row a commit, what a restart needs. intent_*, deposit_seq: where the
+/* gen is the generation of a row, its number >> 12 (generation.h); where the number is the primary key,
+ * the index has it as first column.
+ *
+ * entry: the leaves. head: one row a commit, what a restart needs. intent_*, deposit_seq: where the
  * entries are found again; verify derives them from the entries. evidence, statement, deposit_key, token:
  * what stands beside the entries; `put` counts through all four, and head.puts chains over them. */
 #define CS_SCHEMA_SQL                                                                                                     \
@@ -45,22 +49,22 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3
     " NULL, peaks BLOB NOT NULL) STRICT;"                                                                                 \
     CS_APPEND_ONLY("head")                                                                                                \
     CS_INSERT_ONLY_WHEN_NOT("head", "NEW.n IS NOT (SELECT ifnull(max(n), 0) + 1 FROM head)")                              \
-    "CREATE TABLE intent_request (client BLOB NOT NULL, request_id BLOB NOT NULL, seq INTEGER NOT"                        \
-    " NULL, PRIMARY KEY (client, request_id, seq)) STRICT, WITHOUT ROWID;"                                                \
+    "CREATE TABLE intent_request (gen INTEGER NOT NULL, client BLOB NOT NULL, request_id BLOB NOT NULL, seq INTEGER NOT" \
+    " NULL, PRIMARY KEY (gen, client, request_id, seq)) STRICT, WITHOUT ROWID;" \
     CS_APPEND_ONLY("intent_request")                                                                                      \
-    "CREATE TABLE intent_serial (issuer BLOB NOT NULL, serial BLOB NOT NULL, seq INTEGER NOT"                             \
-    " NULL, kind INTEGER NOT NULL, pair BLOB NOT NULL, PRIMARY KEY (issuer, serial, seq, kind,"                           \
+    "CREATE TABLE intent_serial (gen INTEGER NOT NULL, issuer BLOB NOT NULL, serial BLOB NOT NULL, seq INTEGER NOT" \
+    " NULL, kind INTEGER NOT NULL, pair BLOB NOT NULL, PRIMARY KEY (gen, issuer, serial, seq, kind," \
     " pair)) STRICT, WITHOUT ROWID;"                                                                                      \
     CS_APPEND_ONLY("intent_serial")                                                                                       \
-    "CREATE TABLE intent_order (account BLOB NOT NULL, order_id BLOB NOT NULL, seq INTEGER NOT"                           \
-    " NULL, kind INTEGER NOT NULL, pair BLOB NOT NULL, PRIMARY KEY (account, order_id, seq, kind,"                        \
+    "CREATE TABLE intent_order (gen INTEGER NOT NULL, account BLOB NOT NULL, order_id BLOB NOT NULL, seq INTEGER NOT" \
+    " NULL, kind INTEGER NOT NULL, pair BLOB NOT NULL, PRIMARY KEY (gen, account, order_id, seq, kind," \
     " pair)) STRICT, WITHOUT ROWID;"                                                                                      \
     CS_APPEND_ONLY("intent_order")                                                                                        \
     "CREATE TABLE intent_outcome (intent_seq INTEGER PRIMARY KEY, seq INTEGER NOT NULL, result"                           \
     " INTEGER NOT NULL) STRICT;"                                                                                          \
     CS_APPEND_ONLY("intent_outcome")                                                                                      \
     CS_INSERT_ONLY_WHEN_NOT("intent_outcome", "EXISTS (SELECT 1 FROM intent_outcome WHERE intent_seq = NEW.intent_seq)")  \
-    "CREATE TABLE deposit_seq (digest BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (digest,"                          \
+    "CREATE TABLE deposit_seq (gen INTEGER NOT NULL, digest BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (gen, digest," \
     " seq)) STRICT, WITHOUT ROWID;"                                                                                       \
     CS_APPEND_ONLY("deposit_seq")                                                                                         \
     "CREATE TABLE evidence (put INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, envelope BLOB"                          \
@@ -68,23 +72,24 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3
     CS_APPEND_ONLY("evidence")                                                                                            \
     CS_INSERT_ONLY_WHEN_NOT("evidence", "NEW.put <= (SELECT max(put) FROM evidence) OR EXISTS (SELECT 1 FROM evidence"    \
         " WHERE digest = NEW.digest)")                                                                                    \
-    "CREATE TABLE statement (put INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, payload BLOB NOT"                          \
-    " NULL) STRICT;"                                                                                                      \
+    "CREATE TABLE statement (put INTEGER PRIMARY KEY, id BLOB NOT NULL, payload BLOB NOT" \
+    " NULL) STRICT;"                                                                                                \
+    "CREATE UNIQUE INDEX statement_by_id ON statement (put >> 12, id);" \
     CS_APPEND_ONLY("statement")                                                                                           \
     CS_INSERT_ONLY_WHEN_NOT("statement", "NEW.put <= (SELECT max(put) FROM statement) OR EXISTS (SELECT 1 FROM statement" \
-        " WHERE id = NEW.id)")                                                                                            \
+        " WHERE put >> 12 = NEW.put >> 12 AND id = NEW.id)") \
     "CREATE TABLE deposit_key (put INTEGER PRIMARY KEY, key BLOB NOT NULL, digest BLOB NOT NULL,"                         \
     " expires_unix_s INTEGER NOT NULL) STRICT;"                                                                           \
     CS_APPEND_ONLY("deposit_key")                                                                                         \
     CS_INSERT_ONLY_WHEN_NOT("deposit_key", "NEW.put <= (SELECT max(put) FROM deposit_key)")                               \
-    "CREATE INDEX deposit_key_by_key ON deposit_key (key, expires_unix_s);"                                               \
+    "CREATE INDEX deposit_key_by_key ON deposit_key (put >> 12, key, expires_unix_s);" \
     CS_SCHEMA_TOKEN_SQL
 
 /* Since version 2. A ledger of version 1 is refused, not upgraded: its intents do not say whose subject
  * they signed, so that every account would look new. */
 #define CS_SCHEMA_SUBJECT_SQL                                                               \
-    "CREATE TABLE intent_subject (account BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY" \
-    " (account, seq)) STRICT, WITHOUT ROWID;"                                               \
+    "CREATE TABLE intent_subject (gen INTEGER NOT NULL, account BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY" \
+    " (gen, account, seq)) STRICT, WITHOUT ROWID;" \
     CS_APPEND_ONLY("intent_subject")
 
 /* Since version 3: an authorization by the digest that stands for its TBS, and by the request it came
@@ -132,20 +137,24 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3
     X(ENTRIES_BACK, "SELECT seq, body FROM entry WHERE seq <= ?1 ORDER BY seq DESC")                         \
     X(HEAD_PUT, "INSERT INTO head (n, size, last_unix_us, n_open, n_puts, puts, root, peaks)"                \
                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                                  \
-    X(REQUEST_PUT, "INSERT INTO intent_request (client, request_id, seq) VALUES (?1, ?2, ?3)")               \
+    X(REQUEST_PUT,                                                                                           \
+      "INSERT INTO intent_request (gen, client, request_id, seq) VALUES (?3 >> 12, ?1, ?2, ?3)")             \
     X(REQUEST_GET, "SELECT r.seq, o.result, o.seq FROM intent_request r LEFT JOIN intent_outcome o"          \
-                   " ON o.intent_seq = r.seq WHERE r.client = ?1 AND r.request_id = ?2"                      \
+                   " ON o.intent_seq = r.seq WHERE r.gen = ?3 AND r.client = ?1 AND r.request_id = ?2"       \
                    " ORDER BY r.seq DESC")                                                                   \
-    X(SERIAL_PUT, "INSERT INTO intent_serial (issuer, serial, seq, kind, pair) VALUES (?1, ?2, ?3, ?4, ?5)") \
-    X(SERIAL_GET, "SELECT s.seq, s.kind, s.pair, o.result FROM intent_serial s LEFT JOIN intent_outcome o"   \
-                  " ON o.intent_seq = s.seq WHERE s.issuer = ?1 AND s.serial = ?2 ORDER BY s.seq")           \
-    X(ORDER_PUT,                                                                                             \
-      "INSERT INTO intent_order (account, order_id, seq, kind, pair) VALUES (?1, ?2, ?3, ?4, ?5)")           \
-    X(ORDER_GET, "SELECT s.seq, s.kind, s.pair, o.result FROM intent_order s LEFT JOIN intent_outcome o"     \
-                 " ON o.intent_seq = s.seq WHERE s.account = ?1 AND s.order_id = ?2 ORDER BY s.seq")         \
-    X(SUBJECT_PUT, "INSERT INTO intent_subject (account, seq) VALUES (?1, ?2)")                              \
+    X(SERIAL_PUT, "INSERT INTO intent_serial (gen, issuer, serial, seq, kind, pair) VALUES (?3 >> 12, ?1, "  \
+                  "?2, ?3, ?4, ?5)")                                                                         \
+    X(SERIAL_GET,                                                                                            \
+      "SELECT s.seq, s.kind, s.pair, o.result FROM intent_serial s LEFT JOIN intent_outcome o"               \
+      " ON o.intent_seq = s.seq WHERE s.gen = ?3 AND s.issuer = ?1 AND s.serial = ?2 ORDER BY s.seq")        \
+    X(ORDER_PUT, "INSERT INTO intent_order (gen, account, order_id, seq, kind, pair) VALUES (?3 >> 12, ?1, " \
+                 "?2, ?3, ?4, ?5)")                                                                          \
+    X(ORDER_GET,                                                                                             \
+      "SELECT s.seq, s.kind, s.pair, o.result FROM intent_order s LEFT JOIN intent_outcome o"                \
+      " ON o.intent_seq = s.seq WHERE s.gen = ?3 AND s.account = ?1 AND s.order_id = ?2 ORDER BY s.seq")     \
+    X(SUBJECT_PUT, "INSERT INTO intent_subject (gen, account, seq) VALUES (?2 >> 12, ?1, ?2)")               \
     X(SUBJECT_GET, "SELECT s.seq, o.result FROM intent_subject s LEFT JOIN intent_outcome o"                 \
-                   " ON o.intent_seq = s.seq WHERE s.account = ?1 ORDER BY s.seq DESC")                      \
+                   " ON o.intent_seq = s.seq WHERE s.gen = ?2 AND s.account = ?1 ORDER BY s.seq DESC")       \
     X(AUTHORIZATION_DIGEST_PUT, "INSERT INTO authorization_digest (client, issuer, digest, seq,"             \
                                 " expires_unix_s) VALUES (?1, ?2, ?3, ?4, ?5)")                              \
     X(AUTHORIZATION_DIGEST_GET, "SELECT seq, expires_unix_s FROM authorization_digest WHERE client = ?1"     \
@@ -158,8 +167,8 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3
     X(OUTCOME_GET, "SELECT seq, result FROM intent_outcome WHERE intent_seq = ?1")                           \
     X(CONTROL_PUT, "INSERT INTO control (seq, kind) VALUES (?1, ?2)")                                        \
     X(CONTROL_NEXT, "SELECT seq FROM control WHERE seq > ?1 ORDER BY seq LIMIT 1")                           \
-    X(DEPOSIT_PUT, "INSERT INTO deposit_seq (digest, seq) VALUES (?1, ?2)")                                  \
-    X(DEPOSIT_GET, "SELECT seq FROM deposit_seq WHERE digest = ?1 ORDER BY seq LIMIT 1")                     \
+    X(DEPOSIT_PUT, "INSERT INTO deposit_seq (gen, digest, seq) VALUES (?2 >> 12, ?1, ?2)")                   \
+    X(DEPOSIT_GET, "SELECT seq FROM deposit_seq WHERE gen = ?2 AND digest = ?1 ORDER BY seq LIMIT 1")        \
     X(TILE_PUT, "INSERT INTO tile (i, hashes) VALUES (?1, ?2)")                                              \
     X(TILE_GET, CS_SQL_TILE)                                                                                 \
     X(CHECKPOINT_PUT, "INSERT INTO checkpoint (n, size, n_cosignatures, note)"                               \
@@ -174,12 +183,14 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3
     X(EVIDENCE_GET, "SELECT envelope FROM evidence WHERE digest = ?1")                                       \
     X(EVIDENCE_HAS, "SELECT 1 FROM evidence WHERE digest = ?1")                                              \
     X(STATEMENT_PUT, "INSERT INTO statement (put, id, payload) VALUES (?1, ?2, ?3)")                         \
-    X(STATEMENT_GET, "SELECT payload FROM statement WHERE id = ?1")                                          \
+    X(STATEMENT_GET, "SELECT payload FROM statement WHERE put >> 12 = ?2 AND id = ?1")                       \
     X(TOKEN_PUT, "INSERT INTO token (put, token, bound) VALUES (?1, ?2, ?3)")                                \
-    X(TOKEN_GET, "SELECT bound FROM token WHERE token = ?1")                                                 \
+    X(TOKEN_GET, "SELECT bound FROM token WHERE put >> 12 = ?2 AND token = ?1")                              \
     X(KEY_PUT, "INSERT INTO deposit_key (put, key, digest, expires_unix_s) VALUES (?1, ?2, ?3, ?4)")         \
-    X(KEY_HAS, "SELECT 1 FROM deposit_key WHERE key = ?1 AND expires_unix_s = ?3 AND digest = ?2")           \
-    X(KEY_FIND, "SELECT digest FROM deposit_key WHERE key = ?1 AND expires_unix_s > ?2 ORDER BY put DESC")
+    X(KEY_HAS,                                                                                               \
+      "SELECT 1 FROM deposit_key WHERE put >> 12 = ?4 AND key = ?1 AND expires_unix_s = ?3 AND digest = ?2") \
+    X(KEY_FIND, "SELECT digest FROM deposit_key WHERE put >> 12 = ?3 AND key = ?1 AND expires_unix_s > ?2 "  \
+                "ORDER BY put DESC")
 
 /* Read once at open. */
 #define CS_SQL_LAST_HEADS \
@@ -188,6 +199,17 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3
 #define CS_SQL_LAST_PUT                                                                                   \
     "SELECT max(ifnull((SELECT max(put) FROM evidence), 0), ifnull((SELECT max(put) FROM statement), 0)," \
     " ifnull((SELECT max(put) FROM deposit_key), 0), ifnull((SELECT max(put) FROM token), 0))"
+
+/* Read once at open, to fill the filters of generation.h: lookup, number, key. */
+#define CS_FILTER_SOURCES(X)                                         \
+    X(REQUEST, "SELECT seq, client, request_id FROM intent_request") \
+    X(SERIAL, "SELECT seq, issuer, serial FROM intent_serial")       \
+    X(ORDER, "SELECT seq, account, order_id FROM intent_order")      \
+    X(SUBJECT, "SELECT seq, account, x'' FROM intent_subject")       \
+    X(DEPOSIT, "SELECT seq, digest, x'' FROM deposit_seq")           \
+    X(STATEMENT, "SELECT put, id, x'' FROM statement")               \
+    X(TOKEN, "SELECT put, token, x'' FROM token")                    \
+    X(KEY, "SELECT put, key, x'' FROM deposit_key")
 
 /* Reading beside the gate, and verifying. */
 #define CS_SQL_TILE            "SELECT hashes FROM tile WHERE i = ?1"
@@ -205,29 +227,32 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3
 #define CS_SQL_STATEMENTS    "SELECT put, id, payload FROM statement ORDER BY put"
 #define CS_SQL_KEYS          "SELECT put, key, digest, expires_unix_s FROM deposit_key ORDER BY put"
 #define CS_SQL_TOKENS        "SELECT put, token, bound FROM token ORDER BY put"
-#define CS_SQL_REQUEST_ROWS                                                          \
-    "SELECT r.seq, o.result, o.seq FROM intent_request r LEFT JOIN intent_outcome o" \
-    " ON o.intent_seq = r.seq WHERE r.client = ?1 AND r.request_id = ?2 AND r.seq <= ?3 ORDER BY r.seq"
-#define CS_SQL_SERIAL_ROWS                                                                          \
-    "SELECT s.seq, o.result, o.seq, s.kind, s.pair FROM intent_serial s LEFT JOIN intent_outcome o" \
-    " ON o.intent_seq = s.seq WHERE s.issuer = ?1 AND s.serial = ?2 AND s.seq <= ?3 ORDER BY s.seq"
-#define CS_SQL_ORDER_ROWS                                                                          \
-    "SELECT s.seq, o.result, o.seq, s.kind, s.pair FROM intent_order s LEFT JOIN intent_outcome o" \
-    " ON o.intent_seq = s.seq WHERE s.account = ?1 AND s.order_id = ?2 AND s.seq <= ?3 ORDER BY s.seq"
-#define CS_SQL_SUBJECT_ROW "SELECT 1 FROM intent_subject WHERE account = ?1 AND seq = ?2"
+#define CS_SQL_REQUEST_ROWS                                                                              \
+    "SELECT r.seq, o.result, o.seq FROM intent_request r LEFT JOIN intent_outcome o"                     \
+    " ON o.intent_seq = r.seq WHERE r.gen = ?4 AND r.client = ?1 AND r.request_id = ?2 AND r.seq <= ?3 " \
+    "ORDER BY r.seq"
+#define CS_SQL_SERIAL_ROWS                                                                                 \
+    "SELECT s.seq, o.result, o.seq, s.kind, s.pair FROM intent_serial s LEFT JOIN intent_outcome o"        \
+    " ON o.intent_seq = s.seq WHERE s.gen = ?4 AND s.issuer = ?1 AND s.serial = ?2 AND s.seq <= ?3 ORDER " \
+    "BY s.seq"
+#define CS_SQL_ORDER_ROWS                                                                               \
+    "SELECT s.seq, o.result, o.seq, s.kind, s.pair FROM intent_order s LEFT JOIN intent_outcome o"      \
+    " ON o.intent_seq = s.seq WHERE s.gen = ?4 AND s.account = ?1 AND s.order_id = ?2 AND s.seq <= ?3 " \
+    "ORDER BY s.seq"
+#define CS_SQL_SUBJECT_ROW "SELECT 1 FROM intent_subject WHERE gen = ?2 >> 12 AND account = ?1 AND seq = ?2"
 #define CS_SQL_AUTHORIZATION_DIGEST_ROW                                                              \
     "SELECT expires_unix_s FROM authorization_digest WHERE client = ?1 AND issuer = ?2 AND digest =" \
     " ?3 AND seq = ?4"
 #define CS_SQL_AUTHORIZATION_REQUEST_ROWS \
     "SELECT seq FROM authorization_request WHERE client = ?1 AND request_id = ?2 AND seq <= ?3"
 #define CS_SQL_ENTRY_AT         "SELECT body FROM entry WHERE seq = ?1"
-#define CS_SQL_TOKEN_PUT_OF     "SELECT put, bound FROM token WHERE token = ?1"
+#define CS_SQL_TOKEN_PUT_OF     "SELECT put, bound FROM token WHERE put >> 12 = ?2 AND token = ?1"
 #define CS_SQL_OUTCOME_ROW      "SELECT seq, result FROM intent_outcome WHERE intent_seq = ?1"
-#define CS_SQL_DEPOSIT_ROW      "SELECT 1 FROM deposit_seq WHERE digest = ?1 AND seq = ?2"
+#define CS_SQL_DEPOSIT_ROW      "SELECT 1 FROM deposit_seq WHERE gen = ?2 >> 12 AND digest = ?1 AND seq = ?2"
 #define CS_SQL_CONTROL_ROW      "SELECT kind FROM control WHERE seq = ?1"
 #define CS_SQL_ENVELOPE_OF      "SELECT envelope FROM evidence WHERE digest = ?1"
 #define CS_SQL_EVIDENCE_PUT_OF  "SELECT put FROM evidence WHERE digest = ?1"
-#define CS_SQL_STATEMENT_PUT_OF "SELECT put FROM statement WHERE id = ?1"
+#define CS_SQL_STATEMENT_PUT_OF "SELECT put, payload FROM statement WHERE put >> 12 = ?2 AND id = ?1"
 #define CS_SQL_READ_HEAD        "SELECT size, last_unix_us, root FROM head ORDER BY n DESC LIMIT 1"
 #define CS_SQL_READ_ENTRY       "SELECT body FROM entry WHERE seq = ?1"
 #define CS_SQL_READ_EVIDENCE    "SELECT envelope FROM evidence WHERE digest = ?1"

@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include "proxy/ledger/checkpointer.h"
+#include "proxy/ledger/generation.h"
 #include "proxy/ledger/ledger.h"
 #include "proxy/tlog/merkle.h"
 #include "proxy/ledger/schema.h"
@@ -54,6 +55,7 @@ struct cs_ledger {
      * again and again, and this spares the look-up. */
     struct cs_sha256 *known;
     struct cs_tiles *tiles;
+    struct cs_filter by_seq, by_put; /* which generations may hold a key */
     struct cs_note trouble;
 };
 

@@ -38,6 +38,28 @@ struct puts {
 static const enum cs_audit_statement put_cursor[PUT_TABLES] = { CS_AUDIT_EVIDENCES, CS_AUDIT_STATEMENTS,
                                                                 CS_AUDIT_KEYS, CS_AUDIT_TOKENS };
 
+/* Statement ids and tokens are bound once: their tables refuse the same key only inside a generation. */
+static CS_RESULT is_bound_once(struct cs_audit *a, enum cs_put_kind kind, uint64_t put, struct cs_span key)
+{
+    enum cs_audit_statement id = kind == CS_PUT_TOKEN ? CS_AUDIT_TOKEN_PUT_OF : CS_AUDIT_STATEMENT_PUT_OF;
+    sqlite3_stmt *s = a->statement[id];
+    struct cs_filter_key k =
+        cs_filter_key(kind == CS_PUT_TOKEN ? CS_LOOKUP_TOKEN : CS_LOOKUP_STATEMENT, key, cs_span_of(NULL, 0));
+    cs_bind_span(s, 1, key);
+    for (uint64_t g = 0; cs_filter_up(&a->by_put, &k, &g); g++) {
+        bool row = false;
+        cs_bind_u64(s, 2, g);
+        cs_result r = cs_audit_step(a, id, &row);
+        uint64_t there = row ? cs_column_u64(s, 0) : put;
+        (void)sqlite3_reset(s);
+        CS_TRY(r);
+        if (there != put)
+            return cs_audit_bad(a, 0, "rows %llu and %llu bind the same %s", (unsigned long long)there,
+                                (unsigned long long)put, kind == CS_PUT_TOKEN ? "token" : "statement id");
+    }
+    return CS_OK;
+}
+
 static CS_RESULT put_row_holds(struct cs_audit *a, enum cs_put_kind kind, sqlite3_stmt *s)
 {
     uint64_t put = cs_column_u64(s, 0);
@@ -51,6 +73,8 @@ static CS_RESULT put_row_holds(struct cs_audit *a, enum cs_put_kind kind, sqlite
         y = cs_span_of(NULL, 0);
     } else if (kind == CS_PUT_DEPOSIT_KEY) {
         z = sqlite3_column_int64(s, 3);
+    } else {
+        CS_TRY(is_bound_once(a, kind, put, x));
     }
     a->puts = cs_puts_next(&a->puts, kind, put, x, y, z);
     return CS_OK;
@@ -173,6 +197,27 @@ static CS_RESULT audit_all(struct cs_audit *a, cs_ledger_progress progress, void
     return CS_OK;
 }
 
+/* An entry may rely on a statement of its turn, whose rows are checked behind it. */
+static CS_RESULT fill_puts(struct cs_audit *a, enum cs_audit_statement id, enum cs_lookup kind)
+{
+    sqlite3_stmt *s = a->statement[id];
+    for (uint64_t last = 0;;) {
+        bool row = false;
+        CS_TRY(cs_audit_step(a, id, &row));
+        if (!row)
+            break;
+        uint64_t put = cs_column_u64(s, 0);
+        if (put <= last || put > CS_FILTER_NUMBER_MAX)
+            return cs_audit_bad(a, 0, "row %llu of statement or token follows row %llu",
+                                (unsigned long long)put, (unsigned long long)last);
+        struct cs_filter_key k = cs_filter_key(kind, cs_column_span(s, 1), cs_span_of(NULL, 0));
+        CS_TRY(cs_filter_put(&a->by_put, put, &k));
+        last = put;
+    }
+    (void)sqlite3_reset(s);
+    return CS_OK;
+}
+
 static CS_RESULT audit_begin(struct cs_audit *a)
 {
     /* one snapshot, also beside a running gate */
@@ -185,7 +230,9 @@ static CS_RESULT audit_begin(struct cs_audit *a)
             cs_note_set(a->note, "ledger: %.200s: %s", audit_sql[i], sqlite3_errmsg(a->db));
             return CS_ERR(STORE);
         }
-    return database_is_whole(a);
+    CS_TRY(database_is_whole(a));
+    CS_TRY(fill_puts(a, CS_AUDIT_STATEMENTS, CS_LOOKUP_STATEMENT));
+    return fill_puts(a, CS_AUDIT_TOKENS, CS_LOOKUP_TOKEN);
 }
 
 static CS_RESULT audit(struct cs_audit *a, const char *path, cs_ledger_progress progress, void *ctx)
@@ -209,6 +256,8 @@ CS_RESULT cs_ledger_verify_against(const char *path, const struct cs_ledger_chec
         (void)sqlite3_finalize(a->statement[i]);
     (void)sqlite3_close(a->db);
     cs_arena_done(&a->arena);
+    cs_filter_done(&a->by_seq);
+    cs_filter_done(&a->by_put);
     free(a->open);
     if (cs_ok(r))
         *out = a->report;
