@@ -1,4 +1,5 @@
 """Holds through the real daemon: what each selector stops, who lifts, what survives, and the ledger's order."""
+import datetime
 import hashlib
 import json
 import secrets
@@ -96,7 +97,7 @@ def test_each_selector(house, row):
 def test_serial_and_certificate(house):
     """A serial as people write it; a certificate by its digest: its final certificate is stopped."""
     key, serial = h.ec.generate_private_key(h.ec.SECP256R1()), 0x8F00112233445566778899AABBCC0001
-    args = dict(key=key, serial=serial, not_before=h.datetime.datetime.utcnow() - h.datetime.timedelta(hours=1))
+    args = dict(key=key, serial=serial, not_before=datetime.datetime.utcnow() - datetime.timedelta(hours=1))
     name = fresh_name()
     pre, final = house.tbs([name], precertificate=True, **args), house.tbs([name], **args)
     evidence = house.complete(pre, order_id=b"o-" + secrets.token_bytes(4))
@@ -212,7 +213,7 @@ def test_two_hundred_in_flight(house):
 def test_between_precertificate_and_final(house):
     key = h.ec.generate_private_key(h.ec.SECP256R1())
     args = dict(key=key, serial=0x7F00112233445566778899AABBCC0001,
-                not_before=h.datetime.datetime.utcnow() - h.datetime.timedelta(hours=1))
+                not_before=datetime.datetime.utcnow() - datetime.timedelta(hours=1))
     name = fresh_name()
     pre, final = house.tbs([name], precertificate=True, **args), house.tbs([name], **args)
     evidence = house.complete(pre, b"acct-pair")

@@ -1,4 +1,5 @@
 """The two incidents that countersign was written after, whole."""
+import datetime
 import os
 import secrets
 
@@ -45,7 +46,7 @@ def test_h01_withdrawn_in_flight(house):
     """The customer was asked to wait, and automation fetched the certificate 22 minutes later: what was judged before
     the withdrawal is answered, and nothing after it is signed, neither the final certificate nor another try."""
     args = dict(key=h.ec.generate_private_key(h.ec.SECP256R1()), serial=0x4F00112233445566778899AABBCC0001,
-                not_before=h.datetime.datetime.utcfromtimestamp(house.now() - 3600))
+                not_before=datetime.datetime.utcfromtimestamp(house.now() - 3600))
     names, order_id = ["withdrawn.example.com"], secrets.token_bytes(16)
     precertificate = house.tbs(names, precertificate=True, **args)
     evidence = [*house.complete(precertificate, order_id=order_id), house.approval(order_id)]

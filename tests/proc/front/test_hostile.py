@@ -16,7 +16,7 @@ import pytest
 from authority import CLIENT
 from byhand import (CONTINUATION, DATA, ECHO, END_HEADERS, END_STREAM, GOOD, HEADERS, PING, RST, SETTINGS,
                     Wire, message)
-from test_tls import Door
+from door import Door
 
 DEADLINE_S = 3.0
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

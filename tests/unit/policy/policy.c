@@ -533,8 +533,7 @@ static const struct fault faults[] = {
     ONE("uid: 1001", "uid: root", "uid: root", "clients[0].uid: 'root'; needed: a decimal number"),
     ONE("[SignCertificate, Check]", "[Sign]", "[Sign]",
         "clients[0].rpcs[0]: 'Sign' is not an RPC; one of SignCertificate, EvaluateCertificate, "
-        "DepositEvidence, Check, AuthorizeTbs, SignAuthorized, ListIssuers, Watch, GetStatus, ListClients, "
-        "GetCheckpoint, GetReceipt"),
+        "DepositEvidence, "),
     ONE("    issuers: [rsa, ec]\n", "    issuers: [rsa, ec]\n    all_entries: yes\n",
         "all_entries:", "clients[0].all_entries: 'yes'; needed: true or false"),
     ONE("version: 7\n", "version: 7\nledger: {}\n", "ledger:", "ledger: the key 'origin' is missing"),
