@@ -3,6 +3,7 @@
 It refuses a TBS with a name below refused.example, keeps what it answered by request id, and counts what reached
 it. `trouble` holds gRPC codes that the next sign calls get in place of an answer.
 """
+import datetime
 import hashlib
 import os
 import pathlib
