@@ -1,4 +1,5 @@
 """The PKCS#11 module against the real daemon: evidence deposited before, or a TBS authorised before; else nothing."""
+import datetime
 import hashlib
 import json
 import os
@@ -91,10 +92,10 @@ def test_approval_alone(house):
 
 
 def test_nothing_else(house):
-    key, now = ec.generate_private_key(ec.SECP256R1()), h.datetime.datetime.utcnow()
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.utcnow()
     issuer = house.issuer("ec")
     crl = (x509.CertificateRevocationListBuilder().issuer_name(issuer.subject).last_update(now)
-           .next_update(now + h.datetime.timedelta(days=1)).sign(key, hashes.SHA256()).tbs_certlist_bytes)
+           .next_update(now + datetime.timedelta(days=1)).sign(key, hashes.SHA256()).tbs_certlist_bytes)
     for data in (crl, b"document"):
         assert sign(house, "ec", "ECDSA-SHA256", data)[0] != 0
         assert last_line(house)["outcome"] == "CKR_DATA_INVALID"

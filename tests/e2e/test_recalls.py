@@ -1,4 +1,5 @@
 """Recalls through the real daemon: what each predicate withdraws, inline and deposited, and what it leaves alone."""
+import hashlib
 import json
 import secrets
 
@@ -53,7 +54,7 @@ def now():
 
 ROWS = {
     "statement id": lambda s, e: dict(statement_ids=[header_of(e).statement_id]),
-    "payload": lambda s, e: dict(payload_sha256s=[h.hashlib.sha256(e.payload).digest()]),
+    "payload": lambda s, e: dict(payload_sha256s=[hashlib.sha256(e.payload).digest()]),
     "attester": lambda s, e: dict(attesters=[b"dcv-1"], methods=[DNS], accounts=[b"acct-1"]),
     "role until now": lambda s, e: dict(role=h.common_pb2.ROLE_VALIDATION_SYSTEM, observed_until_unix_s=now()),
     "method until now": lambda s, e: dict(methods=[HTTP, DNS], observed_until_unix_s=now()),
@@ -76,7 +77,7 @@ def test_each_predicate(house, row):
     if row == "statement id":
         fields["statement_ids"].append(header_of(stored).statement_id)
     if row == "payload":
-        fields["payload_sha256s"].append(h.hashlib.sha256(stored.payload).digest())
+        fields["payload_sha256s"].append(hashlib.sha256(stored.payload).digest())
     first = house.recall(**fields)
     assert first.ledger_entry > 0
     assert "H02" in rules_of(house.sign, tbs, [*around, control])

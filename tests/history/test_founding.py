@@ -1,4 +1,5 @@
 """The two incidents that countersign was written after, whole."""
+import hashlib
 import datetime
 import os
 import secrets
@@ -106,7 +107,7 @@ def test_h02_changed_by_one_person(house):
     """The same, with the change in the vetting record itself, signed by one person: the ledger knows what the account's
     last certificate said, and the change needs two people who name the version before."""
     vetted = earlier(house, b"h02-record")
-    previous = h.hashlib.sha256(vetted.payload).digest()
+    previous = hashlib.sha256(vetted.payload).digest()
     alone = house.organization(name_of(CHANGED), b"h02-record", version=2, previous_statement_sha256=previous)
     for n in range(48):
         tbs = house.tbs([f"shop-{n}.example.org"], profile="ov", subject=CHANGED)

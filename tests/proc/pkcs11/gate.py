@@ -41,13 +41,13 @@ class Issuer:
         self.id, self.key, self.algorithms = name, key, [bytes.fromhex(a) for a in algorithms]
         self.subject = x509.Name([x509.NameAttribute(h.NameOID.COMMON_NAME, f"Issuer {name}")])
         self.is_ec = isinstance(key, ec.EllipticCurvePrivateKey)
-        now = h.datetime.datetime.utcnow()
+        now = datetime.datetime.utcnow()
         ski = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
         self.ski = ski.digest
         self.certificate = (
             x509.CertificateBuilder().subject_name(self.subject).issuer_name(self.subject)
             .public_key(key.public_key()).serial_number(0x4F00 + len(name)).not_valid_before(now)
-            .not_valid_after(now + h.datetime.timedelta(days=3650))
+            .not_valid_after(now + datetime.timedelta(days=3650))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(ski, critical=False).sign(key, hashes.SHA256()))
 
@@ -204,10 +204,10 @@ class Authority:
     def _make(self, name, key, dns):
         subject = x509.Name([x509.NameAttribute(h.NameOID.COMMON_NAME, name)])
         issuer = self.certificate.subject if dns else subject
-        now = h.datetime.datetime.utcnow() - h.datetime.timedelta(hours=1)
+        now = datetime.datetime.utcnow() - datetime.timedelta(hours=1)
         b = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
              .serial_number(x509.random_serial_number()).not_valid_before(now)
-             .not_valid_after(now + h.datetime.timedelta(days=2))
+             .not_valid_after(now + datetime.timedelta(days=2))
              .add_extension(x509.BasicConstraints(ca=dns is None, path_length=None), critical=True))
         if dns:
             b = b.add_extension(x509.SubjectAlternativeName([h.general_name(dns)]), critical=False)

@@ -1,4 +1,5 @@
 """The module in a host of our own (calls.c), pkcs11-tool and PyKCS11, against a gate that plays its part."""
+import datetime
 import hashlib
 import json
 import os
@@ -51,9 +52,9 @@ def lay_out(gate):
     other = g.Issuer("other", gate.issuers["ec"].key, [])
     fields = g.h.tbs_fields(g.h.make_tbs(other, ["c.example"]))
     put("tbs-other-issuer", g.der(0x30, b"".join(fields)))
-    issuer, now = gate.issuers["ec"], g.h.datetime.datetime.utcnow()
+    issuer, now = gate.issuers["ec"], datetime.datetime.utcnow()
     put("crl", x509.CertificateRevocationListBuilder().issuer_name(issuer.subject).last_update(now)
-        .next_update(now + g.h.datetime.timedelta(days=1)).sign(issuer.key, hashes.SHA256()).tbs_certlist_bytes)
+        .next_update(now + datetime.timedelta(days=1)).sign(issuer.key, hashes.SHA256()).tbs_certlist_bytes)
     put("csr", x509.CertificateSigningRequestBuilder().subject_name(issuer.subject)
         .sign(issuer.key, hashes.SHA256()).tbs_certrequest_bytes)
     put("text", b"hello, world")
