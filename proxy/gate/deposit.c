@@ -72,13 +72,9 @@ static CS_RESULT store_one(struct depositing *d, const struct cs_evidence *e,
     entry.deposit = &m;
     CS_TRY(cs_ledger_append(l, &entry, out_seq));
     d->gate->numbers->n_deposits++;
-    /* an objection stays found after its own expiry (gather.c) */
-    bool keep =
-        e->statement->body_case == COUNTERSIGN__V1__STATEMENT__BODY_APPROVAL &&
-        e->statement->approval->decision != COUNTERSIGN__V1__APPROVAL_DECISION__APPROVAL_DECISION_APPROVE;
     for (uint32_t k = 0; k < n_keys; k++)
         CS_TRY(cs_ledger_deposit_key_put(l, cs_deposit_key_span(&keys[k]), &e->digest,
-                                         keep ? INT64_MAX : h->expires_at_unix_s));
+                                         cs_deposit_found_before(e->statement)));
     return CS_OK;
 }
 

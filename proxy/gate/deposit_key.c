@@ -70,3 +70,14 @@ CS_RESULT cs_deposit_keys_of(const Countersign__V1__Statement *s,
     *out_n = n;
     return CS_OK;
 }
+
+int64_t cs_deposit_found_before(const Countersign__V1__Statement *s)
+{
+    if (s->body_case == COUNTERSIGN__V1__STATEMENT__BODY_APPROVAL &&
+        s->approval->decision != COUNTERSIGN__V1__APPROVAL_DECISION__APPROVAL_DECISION_APPROVE)
+        return INT64_MAX;
+    if (s->body_case == COUNTERSIGN__V1__STATEMENT__BODY_CAA_CHECK &&
+        s->caa_check->result == COUNTERSIGN__V1__CAA_RESULT__CAA_RESULT_FORBIDDEN)
+        return s->caa_check->checked_at_unix_s < INT64_MAX ? s->caa_check->checked_at_unix_s + 1 : INT64_MAX;
+    return s->header->expires_at_unix_s;
+}

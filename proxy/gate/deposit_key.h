@@ -14,7 +14,7 @@ enum cs_deposit_tag {
     CS_DEPOSIT_DOMAIN = 'D',       /* value: ADN, or the name applied for */
     CS_DEPOSIT_IP = 'P',           /* value: 4 or 16 octets */
     CS_DEPOSIT_CAA = 'C',          /* value: domain; checks that forbid stand under the next */
-    CS_DEPOSIT_CAA_FORBIDS = 'F',  /* value: domain */
+    CS_DEPOSIT_CAA_FORBIDS = 'F',  /* value: domain; looked up by the time of the check */
     CS_DEPOSIT_ORGANIZATION = 'G', /* value: empty */
     CS_DEPOSIT_APPROVAL = 'A',     /* value: order id */
     CS_DEPOSIT_OBJECTION =
@@ -40,5 +40,10 @@ static inline struct cs_span cs_deposit_key_span(const struct cs_deposit_key *k)
 enum { CS_DEPOSIT_KEYS_MAX = 4 };
 CS_RESULT cs_deposit_keys_of(const Countersign__V1__Statement *s,
                              struct cs_deposit_key out[CS_DEPOSIT_KEYS_MAX], uint32_t *out_n);
+
+/* cs_deposit_found_before is what the ledger takes for the expiry of its keys. An objection is found for
+ * ever. Of a CAA check that forbids it is the second behind the check: who looks for those made since a
+ * time finds them, whether their statement has expired or not. */
+int64_t cs_deposit_found_before(const Countersign__V1__Statement *s);
 
 #endif

@@ -96,7 +96,7 @@ static CS_RESULT gather_inline(struct gathering *w, const struct cs_ask *ask)
     return CS_OK;
 }
 
-/* A rejection outlives its own expiry: judged as on the last second it was live. */
+/* What subtracts outlives its own expiry: judged as on the last second it was live. */
 static int64_t time_to_judge_at(struct cs_arena *arena, struct cs_span envelope, int64_t now_unix_s)
 {
     const ProtobufCMessage *m;
@@ -141,11 +141,27 @@ static bool replaces_or_is_replaced(struct cs_facts *f, uint32_t first)
 static void say_forbids_do_not_fit(struct gathering *w, struct cs_span name)
 {
     struct cs_arena *arena = w->call->arena;
-    cs_verdict_add(
-        &w->c->verdict, CS_RULE_C01, cs_arena_printf(arena, "caa:%s", cs_show_text(arena, name)),
-        "more deposited CAA checks that forbid issuance than can be looked at",
-        "at most %d live ones of a name, and room for those of all names beside the other evidence",
-        FORBIDS_PER_NAME);
+    cs_verdict_add(&w->c->verdict, CS_RULE_C01, cs_arena_printf(arena, "caa:%s", cs_show_text(arena, name)),
+                   "more deposited CAA checks that forbid issuance than can be looked at",
+                   "at most %d of a name behind the oldest check that may permit, and room for those of all "
+                   "names beside "
+                   "the other evidence",
+                   FORBIDS_PER_NAME);
+}
+
+/* From when on checks that forbid the name are looked at. They count as long as an older one could permit,
+ * also when their own statement has expired; those of the last 8 hours are always there to be told. */
+static int64_t forbids_since(const struct cs_facts *f, struct cs_span name)
+{
+    int64_t since_unix_s = f->now_unix_s - CS_CAA_AGE_MIN_S;
+    for (uint32_t i = 0; i < f->n_evidence; i++) {
+        const Countersign__V1__Statement *s = f->evidence[i].statement;
+        if (s->body_case == COUNTERSIGN__V1__STATEMENT__BODY_CAA_CHECK &&
+            s->caa_check->checked_at_unix_s < since_unix_s && cs_caa_may_permit(f, s->caa_check) &&
+            cs_span_eq(cs_proto_span(s->caa_check->domain), name))
+            since_unix_s = s->caa_check->checked_at_unix_s;
+    }
+    return since_unix_s;
 }
 
 /* Deposits were verified when they came, but the policy may have changed since: they are admitted
@@ -165,8 +181,9 @@ static CS_RESULT gather_deposits(struct gathering *w, enum cs_deposit_tag tag, s
     struct cs_sha256 *digest;
     uint32_t n;
     CS_TRY(cs_deposit_key(tag, account, value, &key));
+    int64_t live_at_unix_s = tag == CS_DEPOSIT_CAA_FORBIDS ? forbids_since(f, value) : f->now_unix_s;
     uint32_t look_at = w->gate->recalls.n != 0 && tag != CS_DEPOSIT_CAA_FORBIDS ? max * RECALLED_FACTOR : max;
-    CS_TRY(cs_ledger_deposit_find(w->gate->ledger, cs_deposit_key_span(&key), f->now_unix_s, look_at, arena,
+    CS_TRY(cs_ledger_deposit_find(w->gate->ledger, cs_deposit_key_span(&key), live_at_unix_s, look_at, arena,
                                   &digest, &n));
     /* what subtracts has room of its own: a request full of other evidence must not push it out */
     uint32_t room = tag == CS_DEPOSIT_OBJECTION     ? CS_FACTS_EVIDENCE_MAX + OBJECTIONS_ROOM
@@ -189,7 +206,7 @@ static CS_RESULT gather_deposits(struct gathering *w, enum cs_deposit_tag tag, s
         CS_TRY(cs_ledger_evidence_get(w->gate->ledger, &digest[i], arena, &envelope));
         struct cs_evidence_context context = w->context;
         context.trials_left = NULL; /* it verified when it came; an objection must never be left out */
-        if (tag == CS_DEPOSIT_OBJECTION)
+        if (tag == CS_DEPOSIT_OBJECTION || tag == CS_DEPOSIT_CAA_FORBIDS)
             context.now_unix_s = time_to_judge_at(arena, envelope, context.now_unix_s);
         bool admitted;
         struct cs_verdict ignored = { .arena = arena };
@@ -356,10 +373,10 @@ static CS_RESULT gather_stored(struct gathering *w, const struct cs_ask *ask)
     w->foreign = cs_scope_keep_orders(f, &w->c->verdict);
     if (w->foreign)
         return CS_OK;
-    /* what subtracts first and approvals last: whatever the bound on evidence leaves out, it is never what
-     * stops an order or a name */
-    static const enum cs_deposit_tag passes[] = { CS_DEPOSIT_OBJECTION, CS_DEPOSIT_CAA_FORBIDS,
-                                                  CS_DEPOSIT_DOMAIN, CS_DEPOSIT_APPROVAL };
+    /* objections first, approvals last, and checks that forbid behind those that permit, which say how far
+     * to look back; whatever the bound on evidence leaves out, it is never what stops an order or a name */
+    static const enum cs_deposit_tag passes[] = { CS_DEPOSIT_OBJECTION, CS_DEPOSIT_DOMAIN,
+                                                  CS_DEPOSIT_CAA_FORBIDS, CS_DEPOSIT_APPROVAL };
     for (size_t pass = 0; pass < sizeof passes / sizeof *passes; pass++)
         for (uint32_t i = 0; i < f->n_orders; i++) {
             const Countersign__V1__Statement *s = f->evidence[f->order[i].evidence].statement;

@@ -1,5 +1,7 @@
 """A CAA check that forbids is deposited; whatever else comes with a request, it is seen: it has room of its own among the
 evidence, and where that does not suffice the request is refused with that reason."""
+import time
+
 import grpc
 import pytest
 
@@ -60,6 +62,49 @@ def test_not_pushed_out_by_later_deposits(house):
     house.deposit([house.caa(name, age_s=600 + n, methods=house.METHODS[:1 + n % 4]) for n in range(20)])
     tbs = house.tbs([name])
     refused(house.sign, tbs, house.complete(tbs), subject=f"dns:{name}")
+
+
+def wait_until(unix_s):
+    while (left := unix_s + 1 - time.time()) > 0:
+        time.sleep(left)
+
+
+def short_lived(house, name, age_s, life_s=3, **over):
+    """A deposited check that forbids, of which the statement expires before the test goes on."""
+    statement = house.caa(name, age_s=age_s, envelope=False, result=FORBIDDEN, **over)
+    statement.header.expires_at_unix_s = int(time.time()) + life_s
+    house.deposit([house.attesters["dcv-1"].envelope(statement)])
+    wait_until(statement.header.expires_at_unix_s)
+
+
+def test_its_own_expiry_does_not_bring_back_what_is_older(house, others):
+    """The check that permits is of ten minutes ago and lives on; the one that forbids is newer and has expired."""
+    name = "expired.example.com"
+    short_lived(house, name, age_s=60)
+    tbs = house.tbs([name])
+    evidence = house.complete(tbs)
+    for asked in (evidence, full(house, tbs, others)):
+        said = refused(house.sign, tbs, asked, subject=f"dns:{name}")
+        assert said.rules() == ["C01"] and "forbids" in said.text, said.text
+    house.deposit(evidence)  # nor when it is looked up
+    refused(house.sign, tbs, [], subject=f"dns:{name}")
+    newer = house.caa(name, age_s=10)
+    assert house.sign(tbs, [*evidence, newer]).certificate
+
+
+def test_looks_back_as_far_as_a_check_that_permits(house):
+    """A TTL of a week: the check of five days ago still counts, and so does the one that forbids of three days ago;
+    inline and deposited."""
+    name = "week.example.com"
+    short_lived(house, name, age_s=3 * h.DAY)
+    tbs = house.tbs([name])
+    rest = [e for e in house.complete(tbs)
+            if h.statement_pb2.Statement.FromString(e.payload).WhichOneof("body") != "caa_check"]
+    refused(house.sign, tbs, [*rest, house.caa(name, age_s=5 * h.DAY, ttl_s=7 * h.DAY)], subject=f"dns:{name}")
+    house.deposit([house.caa(name, age_s=4 * h.DAY, ttl_s=7 * h.DAY)])
+    refused(house.sign, tbs, rest, subject=f"dns:{name}")
+    # a younger one that permits counts, and an older check about another question takes nothing away
+    assert house.sign(tbs, [*rest, house.caa(name, age_s=2 * h.DAY, ttl_s=7 * h.DAY)]).certificate
 
 
 def test_as_many_as_are_looked_at_and_one_more(house):

@@ -6,8 +6,6 @@
 
 #include "proxy/policy/names.h"
 
-enum { CAA_AGE_MIN_S = 8 * 3600 }; /* a check may be that old whatever the TTL says */
-
 #define RESULT(id) COUNTERSIGN__V1__CAA_RESULT__CAA_RESULT_##id
 
 static const char *show_check(const struct cs_case *c, const struct cs_caa *a)
@@ -39,7 +37,8 @@ static void say_account(struct cs_case *c, const struct cs_caa *a, const struct 
 static bool is_live(const struct cs_case *c, const struct cs_caa *a, const struct cs_caa_ask *ask)
 {
     (void)ask;
-    return a->evidence->statement->header->expires_at_unix_s > c->f->now_unix_s;
+    return a->said->result == RESULT(FORBIDDEN) /* says no as long as something older says yes */ ||
+           a->evidence->statement->header->expires_at_unix_s > c->f->now_unix_s;
 }
 static void say_expired(struct cs_case *c, const struct cs_caa *a, const struct cs_caa_ask *ask,
                         const char *subject)
@@ -83,15 +82,20 @@ static void say_forbidden(struct cs_case *c, const struct cs_caa *a, const struc
                     "CAA records that permit issuance, and a check made after they were published");
 }
 
-static uint32_t age_limit_s(const struct cs_caa *a)
+static uint32_t age_limit_s(const Countersign__V1__CaaCheck *m)
 {
-    return a->said->ttl_s > CAA_AGE_MIN_S ? a->said->ttl_s : (uint32_t)CAA_AGE_MIN_S;
+    return m->ttl_s > CS_CAA_AGE_MIN_S ? m->ttl_s : (uint32_t)CS_CAA_AGE_MIN_S;
+}
+
+bool cs_caa_may_permit(const struct cs_facts *f, const Countersign__V1__CaaCheck *m)
+{
+    return m->result != RESULT(FORBIDDEN) && cs_age_s(f->now_unix_s, m->checked_at_unix_s) <= age_limit_s(m);
 }
 
 static bool is_young_enough(const struct cs_case *c, const struct cs_caa *a, const struct cs_caa_ask *ask)
 {
     (void)ask;
-    return cs_age_s(c->f->now_unix_s, a->said->checked_at_unix_s) <= age_limit_s(a) &&
+    return cs_age_s(c->f->now_unix_s, a->said->checked_at_unix_s) <= age_limit_s(a->said) &&
            cs_age_s(a->said->checked_at_unix_s, c->f->now_unix_s) <= c->f->policy->limits.clock_skew_s;
 }
 static void say_age(struct cs_case *c, const struct cs_caa *a, const struct cs_caa_ask *ask,
@@ -103,7 +107,7 @@ static void say_age(struct cs_case *c, const struct cs_caa *a, const struct cs_c
         age_s < 0 ? "still to come" : cs_arena_printf(c->arena, "%s old", cs_show_duration(c->arena, age_s));
     (void)cs_refuse(c, subject, cs_arena_printf(c->arena, "%s is %s", show_check(c, a), found),
                     "a check at most %s old, the larger of the TTL and 8 h",
-                    cs_show_duration(c->arena, age_limit_s(a)));
+                    cs_show_duration(c->arena, age_limit_s(a->said)));
 }
 
 /* ---- C02 ---- */
@@ -326,7 +330,7 @@ void cs_caa_fill(const struct cs_case *c, uint32_t evidence, struct cs_caa *out)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         a.fails |= rows[i].holds(c, &a, NULL) ? 0 : 1u << i;
     if (a.fails == 0) {
-        a.good_until_unix_s = m->checked_at_unix_s + age_limit_s(&a) + 1;
+        a.good_until_unix_s = m->checked_at_unix_s + age_limit_s(m) + 1;
         if (a.good_until_unix_s > e->statement->header->expires_at_unix_s)
             a.good_until_unix_s = e->statement->header->expires_at_unix_s;
         if (!parameters_are_evaluated(m) && a.good_until_unix_s > CS_DAY_2027_03_15)

@@ -143,6 +143,12 @@ CS_RESULT cs_judge(const struct cs_facts *f, struct cs_verdict *v, uint32_t *out
  */
 bool cs_token_of(const struct cs_evidence *e, struct cs_sha256 *token, struct cs_sha256 *bound);
 
+/* A CAA check may be that old whatever its TTL says. */
+enum { CS_CAA_AGE_MIN_S = 8 * 3600 };
+/* cs_caa_may_permit is true while this check is young enough to permit a name (C01), and does not forbid it.
+ */
+bool cs_caa_may_permit(const struct cs_facts *f, const Countersign__V1__CaaCheck *m);
+
 /* ---- data by date, shared with documentation and tools ---- */
 
 /* Largest values for something issued at now (BR 4.2.1, 6.3.2; ballot SC-081). Seconds. */

@@ -135,6 +135,14 @@ static void by_what_it_says(void **state)
         assert_true(key_is(&k[0], checks[i].tag, "acct-1", "www.example.com", 15));
     }
 
+    /* and is found by when it was made, not by when its statement expires */
+    s->caa_check->checked_at_unix_s = 5000;
+    assert_int_equal(cs_deposit_found_before(s), 5001);
+    s->caa_check->checked_at_unix_s = INT64_MAX;
+    assert_int_equal(cs_deposit_found_before(s), INT64_MAX);
+    s->caa_check->result = COUNTERSIGN__V1__CAA_RESULT__CAA_RESULT_PERMITTED;
+    assert_int_equal(cs_deposit_found_before(s), s->header->expires_at_unix_s);
+
     /* an objection stops an order whatever account its maker wrote */
     s = house_statement(&arena, BODY(APPROVAL));
     static const int objections[] = { COUNTERSIGN__V1__APPROVAL_DECISION__APPROVAL_DECISION_REJECT,
@@ -144,7 +152,10 @@ static void by_what_it_says(void **state)
         assert_true(cs_ok(cs_deposit_keys_of(s, k, &n)));
         assert_int_equal(n, 1);
         assert_true(key_is(&k[0], 'X', "", "order-1", 7));
+        assert_int_equal(cs_deposit_found_before(s), INT64_MAX);
     }
+    s->approval->decision = COUNTERSIGN__V1__APPROVAL_DECISION__APPROVAL_DECISION_APPROVE;
+    assert_int_equal(cs_deposit_found_before(s), s->header->expires_at_unix_s);
 }
 
 int main(void)
