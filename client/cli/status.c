@@ -87,6 +87,27 @@ static void print_ledger(struct cs_cli *cli, const Countersign__V1__GetStatusRes
     row(cli, "  root");
     put_digest(cli, l->root_sha256);
     fputs("\n", cli->out);
+    row(cli, "checkpoint");
+    if (l->checkpoint_size == 0) {
+        fputs("none signed\n", cli->out);
+        return;
+    }
+    fprintf(cli->out, "%" PRIu64 " entries, signed ", l->checkpoint_size);
+    if (l->checkpoint_unix_s == 0)
+        fputs("before the start", cli->out);
+    else
+        put_when(cli->out, l->checkpoint_unix_s, m->now_unix_s);
+    fputs("\n", cli->out);
+}
+
+static void print_stops(struct cs_cli *cli, const Countersign__V1__GetStatusResponse *m)
+{
+    row(cli, "holds");
+    if (m->n_holds == 0)
+        fputs("none in force", cli->out);
+    else
+        fprintf(cli->out, "%s%u in force%s", cs_cli_red(cli), m->n_holds, cs_cli_plain(cli));
+    fprintf(cli->out, ", %u recalls of evidence\n", m->n_recalls);
 }
 
 static void print_lists(struct cs_cli *cli, const Countersign__V1__GetStatusResponse *m)
@@ -126,6 +147,7 @@ static void print_screen(struct cs_cli *cli, const Countersign__V1__GetStatusRes
     fputs("\n", cli->out);
     print_ledger(cli, m);
     print_keys(cli, m);
+    print_stops(cli, m);
     row(cli, "clients");
     fprintf(cli->out, "%u of %u seen, %" PRIu64 " calls of unknown peers, %" PRIu64 " calls open\n",
             m->n_clients_seen, m->n_clients, m->n_unknown_calls, m->n_calls_open);

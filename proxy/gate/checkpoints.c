@@ -89,6 +89,7 @@ CS_RESULT cs_checkpoints_open(struct cs_gate *g, struct cs_note *note)
 static void cs_gate_checkpoint_signed(struct cs_gate *g, uint64_t size)
 {
     g->checkpoints->size = size;
+    g->checkpoints->signed_unix_s = cs_clock_unix_s();
 }
 
 static CS_RESULT sign_head(struct cs_gate *g, const struct cs_ledger_head *head)

@@ -11,8 +11,9 @@
 
 struct cs_checkpoints {
     struct cs_tlog_signer signer;
-    uint64_t size;        /* of the newest checkpoint; 0: none */
-    int64_t next_mono_ms; /* when the next one may be signed */
+    uint64_t size;         /* of the newest checkpoint; 0: none */
+    int64_t signed_unix_s; /* when it was signed; 0: before the start */
+    int64_t next_mono_ms;  /* when the next one may be signed */
 };
 
 /* cs_checkpoints_read_key takes the descriptor (process.h) to its end; nothing in it: no key. CONFIG with

@@ -67,6 +67,15 @@ static CS_RESULT caller_of(struct cs_gate *g, const entry_t *e, struct cs_arena 
     case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_DEPOSIT:
         *out = e->deposit->caller;
         return CS_OK;
+    case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_AUTHORIZATION:
+        *out = e->authorization->caller;
+        return CS_OK;
+    case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_HOLD:
+        *out = e->hold->caller;
+        return CS_OK;
+    case COUNTERSIGN__LEDGER__V1__ENTRY__BODY_RECALL:
+        *out = e->recall->caller;
+        return CS_OK;
     default:
         *out = NULL;
         return CS_OK;

@@ -4,6 +4,7 @@
 #include "proto/canonical.h"
 #include "proxy/base/clock.h"
 #include "proxy/gate/caller.h"
+#include "proxy/gate/checkpoints.h"
 #include "proxy/gate/numbers.h"
 
 /* A message in the arena, zeroed; protobuf-c's init is the caller's. */
@@ -22,6 +23,10 @@ static CS_RESULT put_ledger(const struct cs_gate *g, struct cs_arena *a,
     m->ledger->root_sha256 = cs_proto_bytes(cs_sha256_span(&head->root));
     m->ledger->last_entry_unix_s = head->last_unix_us / 1000000;
     m->ledger->last_commit_unix_s = g->numbers->last_commit_unix_us / 1000000;
+    if (g->checkpoints != NULL) {
+        m->ledger->checkpoint_size = g->checkpoints->size;
+        m->ledger->checkpoint_unix_s = g->checkpoints->signed_unix_s;
+    }
     return CS_OK;
 }
 
@@ -139,6 +144,8 @@ CS_RESULT cs_rpc_status(struct cs_gate *g, struct cs_call *call)
     m.n_calls_open = g->callers->n_open;
     m.n_signed = n->n_signatures;
     m.n_deposits = n->n_deposits;
+    m.n_holds = g->holds.n_in_force;
+    m.n_recalls = g->recalls.n;
     return answer(g, call, &m.base);
 }
 

@@ -159,6 +159,7 @@ def test_status_and_clients():
         assert status["ledger"]["size"] >= 6 and not status["ledger"]["failed"] and status["n_clients_seen"] == 1
         screen = cli(house, "status", "--socket", house.socket)
         assert len(screen.splitlines()) <= 24 and "writable" in screen and "\x1b" not in screen
+        assert "none in force, 0 recalls" in screen and "checkpoint  none signed" in screen
         listed = json.loads(cli(house, "clients", "--socket", house.socket, "--json"))
         (api,) = listed["clients"]
         assert api["name"] == "api" and api["api_version"] == "v2" and api["identity"] == f"uid {os.getuid()}"

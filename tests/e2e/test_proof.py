@@ -16,7 +16,7 @@ from countersign.ledger.v1 import entry_pb2
 from countersign.v1 import ledger_service_pb2 as wire
 
 ORIGIN = "ca.example/countersign-audit"
-RPCS = h.House.ALL_RPCS + ("GetCheckpoint", "GetReceipt")
+RPCS = h.House.ALL_RPCS + ("GetCheckpoint", "GetReceipt", "GetStatus")
 
 
 def cli(*args):
@@ -111,6 +111,52 @@ def test_a_refusal_has_a_receipt_too(house):
     by_hand.check_proof(receipt.proof, receipt.entry, house.verifier)
     entry = entry_pb2.Entry.FromString(receipt.entry)
     assert receipt.ledger_entry == refused.value.refusal.ledger_entry and len(entry.refusal.reasons) > 0
+
+
+def test_what_a_client_did_has_receipts(house):
+    """An authorisation, a hold and its lifting, a recall, a deposit: each is its client's."""
+    tbs = house.tbs(["authorized.example.com"])
+    done = {"authorization": house.authorize(tbs, house.complete(tbs)).ledger_entry}
+    hold_id, done["hold"] = house.place(accounts=[b"acct-nobody"])
+    shown = cli("status", "--socket", house.socket).stdout
+    assert "1 in force" in shown and "entries, signed" in shown and " s ago" in shown
+    before = json.loads(cli("status", "--socket", house.socket, "--json").stdout)
+    assert before["n_holds"] == 1 and before["ledger"]["checkpoint_size"] <= before["ledger"]["size"]
+    lifted = house.lift(hold_id).ledger_entry
+    done["recall"] = house.recall(statement_ids=[b"nobody's statement"]).ledger_entry
+    done["deposit"] = house.deposit([house.domain("deposited.example.com")]).deposited[0].ledger_entry
+    for kind, entry in [*done.items(), ("hold", lifted)]:
+        receipt = house.receipt(ledger_entry=entry)
+        assert by_hand.check_proof(receipt.proof, receipt.entry, house.verifier)[0] + 1 == entry
+        assert entry_pb2.Entry.FromString(receipt.entry).WhichOneof("body") == kind
+    after = json.loads(cli("status", "--socket", house.socket, "--json").stdout)
+    assert not after.get("n_holds") and after["n_recalls"] == 1
+    assert after["ledger"]["checkpoint_size"] >= entry and after["ledger"]["checkpoint_unix_s"] >= before["ledger"]["checkpoint_unix_s"]
+
+
+class TwoClients(ProofHouse):
+    """The second client is of another group of this user."""
+    OTHER_GID = 4711
+
+    def write_policy(self):
+        here = f"uid: {h.os.getuid()}; gid: "
+        self.clients = [("api", "v2", f"{here}{h.os.getgid()}", RPCS),
+                        ("other", "v1", f"{here}{self.OTHER_GID}", ("GetReceipt", "Check"))]
+        super().write_policy()
+
+
+@pytest.mark.skipif(h.os.getuid() != 0, reason="only root can be of any group")
+def test_receipts_are_not_for_other_clients():
+    with TwoClients() as house:
+        house.start()
+        tbs = house.tbs(["mine.example.com"])
+        entries = [house.authorize(tbs, house.complete(tbs)).ledger_entry, house.place(accounts=[b"x"])[1],
+                   house.recall(statement_ids=[b"nobody's statement"]).ledger_entry, signed(house)[0].ledger_entry]
+        for entry in entries:
+            house.receipt(ledger_entry=entry)
+            ask = [h.BIN / "countersign", "receipt", str(entry), "--socket", house.socket, "--out", house.dir / "no"]
+            done = subprocess.run(ask, capture_output=True, text=True, timeout=60, group=TwoClients.OTHER_GID, extra_groups=[])
+            assert done.returncode != 0 and "not one of this client's" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("what, code", [
