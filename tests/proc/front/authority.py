@@ -38,9 +38,9 @@ class Authority:
         builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), False)
         self.certificate = builder.sign(parent.key if parent else self.key, hashes.SHA256())
 
-    def issue(self, dns=("api-1.example",), usage=(CLIENT,), start=-HOUR, end=HOUR, ip=()):
+    def issue(self, dns=("api-1.example",), usage=(CLIENT,), start=-HOUR, end=HOUR, ip=(), key=None):
         """A certificate and its key."""
-        key = new_key()
+        key = key or new_key()
         self.serial += 1
         builder = x509.CertificateBuilder().subject_name(names_of("somebody")).issuer_name(self.name)
         builder = builder.public_key(key.public_key()).serial_number(self.serial)
