@@ -162,16 +162,23 @@ static bool kill_left(struct cs_house *h, uint32_t from, uint32_t to)
 
 /* ---- the two ways to end ---- */
 
-/* In order: the front finishes running calls, then the gate, then the signers. */
+static void ask_to_drain(const struct cs_child *c)
+{
+    const char drain = CS_LIFELINE_DRAIN;
+    if (c->lifeline >= 0)
+        (void)!send(c->lifeline, &drain, 1, MSG_NOSIGNAL); /* if gone, it is reaped later */
+}
+
+/* In order: the front finishes running calls, then the gate, then the signers. The gate hears of it at
+ * once, to tell whoever watches its health, and goes on answering. */
 static int end_in_order(struct cs_house *h)
 {
     const uint32_t gate = h->config->n_signers, front = gate + 1;
-    const char drain = CS_LIFELINE_DRAIN;
     cs_log(CS_LOG_INFO, "ending", "asked to end");
     cs_notify("STOPPING=1");
     bool clean = true;
-    if (h->child[front].lifeline >= 0)
-        (void)!send(h->child[front].lifeline, &drain, 1, MSG_NOSIGNAL); /* if gone, it is reaped below */
+    ask_to_drain(&h->child[front]);
+    ask_to_drain(&h->child[gate]);
     clean &= wait_gone(h, front, front, h->patience->drain_ms) || !kill_left(h, front, front);
     close_lifeline(&h->child[gate]);
     clean &= wait_gone(h, gate, gate, h->patience->end_ms) || !kill_left(h, gate, gate);

@@ -2,7 +2,7 @@
  * A child of countersignd for tests. Linked under the name of each real program, it writes what it
  * was given to NAME-ARG1.report beside it, then does what NAME.do beside it says:
  *
- *   serve           ready; drain or end of file ends it (default)
+ *   serve           ready; drain or end of file ends it (default); a gate goes on after drain
  *   exit N          ends with N before it is ready
  *   kill            ends by a signal before it is ready
  *   silent          never ready
@@ -113,6 +113,10 @@ static void serve(const char *report_path, long slow_ms)
 {
     char word = 0;
     ssize_t n = read(3, &word, 1);
+    if (n == 1 && word == 'D' && strstr(report_path, "countersign-gate") != NULL) {
+        say(report_path, "told to drain");
+        n = read(3, &word, 1);
+    }
     say(report_path, n == 1 && word == 'D' ? "drained" : n == 0 ? "end of file" : "strange word");
     wait_ms(slow_ms);
     say(report_path, "leaves");

@@ -416,6 +416,7 @@ def test_orderly_life(house, end, abstract):
     assert ends == sorted(ends)
     for c in ("gate-0", "signer-0", "signer-1"):
         assert house.report(c)[-2:] == ["end of file", "leaves"]
+    assert house.report("gate-0")[-3] == "told to drain"  # to tell who watches; it goes on
     assert not (house.path / "a.sock").exists() and not (house.path / "b.sock").exists()
     assert (house.path / "witness" / "signer-1.witness").exists()
 
