@@ -177,8 +177,8 @@ static int end_in_order(struct cs_house *h)
     cs_log(CS_LOG_INFO, "ending", "asked to end");
     cs_notify("STOPPING=1");
     bool clean = true;
-    ask_to_drain(&h->child[front]);
     ask_to_drain(&h->child[gate]);
+    ask_to_drain(&h->child[front]);
     clean &= wait_gone(h, front, front, h->patience->drain_ms) || !kill_left(h, front, front);
     close_lifeline(&h->child[gate]);
     clean &= wait_gone(h, gate, gate, h->patience->end_ms) || !kill_left(h, gate, gate);

@@ -187,6 +187,7 @@ def test_health_of_services_and_issuers():
         for service in ("countersign.v1.SigningService", "countersign.v1.EvidenceService", "grpc.health.v1.Health",
                         "countersign.v1.StatusService", "issuer/ec", "issuer/rsa"):
             assert check(service) == b"\x08\x01", service
+        assert check("") == b"\x08\x01"  # the empty name, written out: protobufjs does that
         for service in ("issuer/none", "issuer/", "issuer", "countersign.v1.Nothing"):
             with pytest.raises(grpc.RpcError) as failure:
                 check(service)
