@@ -1,15 +1,13 @@
-// A client of countersign on gRPC's C++ library. The cases and their requests come from the driver, the
-// answers go to standard output as JSON; tests/clients/test_clients.py says what both look like. Cases come
-// as lines of "name kind deadline_ms cancel_after_ms request certificate path", with "-" for what a case has
-// not.
+// A client of countersign on gRPC's C++ library; driver.py of the folder above says what it reads and writes.
 //
-// usage: client SOCKET CASES_FILE
+// usage: client TARGET
 #include <chrono>
 #include <fstream>
+#include <future>
 #include <iostream>
 #include <iterator>
+#include <map>
 #include <sstream>
-#include <thread>
 
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
@@ -18,13 +16,19 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "grpc/reflection/v1/reflection.grpc.pb.h"
 
 namespace
 {
-struct Case {
-    std::string name, kind;
-    long deadline_ms, cancel_after_ms;
-    std::string request, certificate, path;
+namespace health = grpc::health::v1;
+namespace reflection = grpc::reflection::v1;
+
+// One call that runs, or a Watch that is read as somebody asks.
+struct Call {
+    grpc::ClientContext context;
+    std::string kind, what, where;
+    std::future<std::string> ended;
+    std::unique_ptr<grpc::ClientReader<health::HealthCheckResponse>> reader;
 };
 
 std::string contents(const std::string &path)
@@ -106,58 +110,59 @@ std::string outcome(const grpc::Status &status, const std::string &answer)
     return out + "]}";
 }
 
-void set_deadline(grpc::ClientContext &context, const Case &c)
+std::string status_name(const health::HealthCheckResponse &answer)
 {
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(c.deadline_ms));
+    return quoted(health::HealthCheckResponse::ServingStatus_Name(answer.status()));
 }
 
-std::string check_health(const std::shared_ptr<grpc::Channel> &channel, const Case &c)
+health::HealthCheckRequest service_of(const std::string &word)
 {
-    grpc::ClientContext context;
-    set_deadline(context, c);
-    grpc::health::v1::HealthCheckResponse answer;
-    const auto status = grpc::health::v1::Health::NewStub(channel)->Check(&context, {}, &answer);
-    return outcome(status,
-                   quoted(grpc::health::v1::HealthCheckResponse::ServingStatus_Name(answer.status())));
+    health::HealthCheckRequest request;
+    request.set_service(word == "-" ? "" : word);
+    return request;
 }
 
-std::string sign(const std::shared_ptr<grpc::Channel> &channel, const Case &c)
+void set_deadline(grpc::ClientContext &context, long ms)
+{
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(ms));
+}
+
+using Channel = std::shared_ptr<grpc::Channel>;
+
+std::string check_health(const Channel &channel, Call &c)
+{
+    health::HealthCheckResponse answer;
+    const auto status = health::Health::NewStub(channel)->Check(&c.context, service_of(c.what), &answer);
+    return outcome(status, status_name(answer));
+}
+
+std::string sign(const Channel &channel, Call &c)
 {
     countersign::v1::SignCertificateRequest request;
     countersign::v1::SignCertificateResponse answer;
-    if (!request.ParseFromString(contents(c.request)))
-        throw std::runtime_error(c.request + " is no request");
-    grpc::ClientContext context;
-    set_deadline(context, c);
-    std::thread canceller([&] {
-        if (c.cancel_after_ms == 0)
-            return;
-        std::this_thread::sleep_for(std::chrono::milliseconds(c.cancel_after_ms));
-        context.TryCancel();
-    });
+    if (!request.ParseFromString(contents(c.what)))
+        throw std::runtime_error(c.what + " is no request");
     const auto status =
-        countersign::v1::SigningService::NewStub(channel)->SignCertificate(&context, request, &answer);
-    canceller.join();
+        countersign::v1::SigningService::NewStub(channel)->SignCertificate(&c.context, request, &answer);
     std::string covers;
     for (const auto &v : answer.verdict().covers())
         covers += (covers.empty() ? "" : ", ") + quoted(v.subject());
     if (status.ok())
-        std::ofstream(c.certificate, std::ios::binary) << answer.certificate();
+        std::ofstream(c.where, std::ios::binary) << answer.certificate();
     return outcome(status, "{\"ledger_entry\": " + std::to_string(answer.ledger_entry()) +
                                ", \"admitted\": " + (answer.verdict().admitted() ? "true" : "false") +
+                               ", \"replayed\": " + (answer.replayed() ? "true" : "false") +
                                ", \"covers\": [" + covers + "]}");
 }
 
-std::string send_raw(const std::shared_ptr<grpc::Channel> &channel, const Case &c)
+std::string send_raw(const Channel &channel, Call &c)
 {
-    const grpc::Slice slice(contents(c.request));
+    const grpc::Slice slice(contents(c.what));
     const grpc::ByteBuffer request(&slice, 1);
     grpc::ByteBuffer answer;
     grpc::CompletionQueue queue;
-    grpc::ClientContext context;
     grpc::Status status;
-    set_deadline(context, c);
-    auto call = grpc::GenericStub(channel).PrepareUnaryCall(&context, c.path, request, &queue);
+    auto call = grpc::GenericStub(channel).PrepareUnaryCall(&c.context, c.where, request, &queue);
     call->StartCall();
     call->Finish(&answer, &status, nullptr);
     void *tag;
@@ -165,29 +170,133 @@ std::string send_raw(const std::shared_ptr<grpc::Channel> &channel, const Case &
     queue.Next(&tag, &ok);
     return outcome(status, std::to_string(answer.Length()));
 }
+
+std::string run(const Channel &channel, Call &c)
+{
+    const auto since = std::chrono::steady_clock::now();
+    const auto result = c.kind == "health" ? check_health(channel, c)
+                        : c.kind == "sign" ? sign(channel, c)
+                                           : send_raw(channel, c);
+    const auto ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - since);
+    return "{" + result + ", \"ms\": " + std::to_string(ms.count()) + "}";
+}
+
+std::unique_ptr<Call> begin(const Channel &channel, std::istream &words)
+{
+    auto c = std::make_unique<Call>();
+    long deadline_ms;
+    words >> c->kind >> deadline_ms >> c->what >> c->where;
+    set_deadline(c->context, deadline_ms);
+    if (c->kind == "watch")
+        c->reader = health::Health::NewStub(channel)->Watch(&c->context, service_of(c->what));
+    else
+        c->ended = std::async(std::launch::async, [&channel, call = c.get()] { return run(channel, *call); });
+    return c;
+}
+
+std::string next(Call &c)
+{
+    health::HealthCheckResponse answer;
+    if (c.reader->Read(&answer))
+        return "{\"answer\": " + status_name(answer) + "}";
+    return "{" + outcome(c.reader->Finish(), "null") + "}";
+}
+
+reflection::ServerReflectionResponse reflect(const Channel &channel,
+                                             const reflection::ServerReflectionRequest &request)
+{
+    grpc::ClientContext context;
+    set_deadline(context, 20000);
+    reflection::ServerReflectionResponse answer;
+    const auto stub = reflection::ServerReflection::NewStub(channel);
+    const auto stream = stub->ServerReflectionInfo(&context);
+    if (!stream->Write(request) || !stream->WritesDone() || !stream->Read(&answer))
+        throw std::runtime_error("no answer by reflection: " + stream->Finish().error_message());
+    reflection::ServerReflectionResponse more;
+    while (stream->Read(&more))
+        continue;
+    if (!stream->Finish().ok())
+        throw std::runtime_error("reflection did not end well");
+    return answer;
+}
+
+std::string names(const std::vector<std::string> &all)
+{
+    std::string out = "{\"answer\": [";
+    for (size_t i = 0; i < all.size(); i++)
+        out += (i != 0 ? ", " : "") + quoted(all[i]);
+    return out + "]}";
+}
+
+std::string services(const Channel &channel)
+{
+    reflection::ServerReflectionRequest request;
+    request.set_list_services("*");
+    std::vector<std::string> out;
+    const auto answer = reflect(channel, request);
+    for (const auto &s : answer.list_services_response().service())
+        out.push_back(s.name());
+    return names(out);
+}
+
+std::string methods(const Channel &channel, const std::string &service)
+{
+    reflection::ServerReflectionRequest request;
+    request.set_file_containing_symbol(service);
+    std::vector<std::string> out;
+    const auto answer = reflect(channel, request);
+    for (const auto &bytes : answer.file_descriptor_response().file_descriptor_proto()) {
+        google::protobuf::FileDescriptorProto file;
+        if (!file.ParseFromString(bytes))
+            throw std::runtime_error("no FileDescriptorProto");
+        for (const auto &s : file.service())
+            for (const auto &m : s.method())
+                if (file.package() + "." + s.name() == service)
+                    out.push_back(m.name());
+    }
+    return names(out);
+}
+
+Channel connect(const std::string &target)
+{
+    if (target.compare(0, 5, "unix:") == 0)
+        return grpc::CreateChannel(target, grpc::InsecureChannelCredentials());
+    std::istringstream in(target);
+    std::string kind, port, folder;
+    std::getline(in, kind, ':');
+    std::getline(in, port, ':');
+    std::getline(in, folder);
+    grpc::SslCredentialsOptions options;
+    options.pem_root_certs = contents(folder + "/roots.pem");
+    options.pem_private_key = contents(folder + "/client.key");
+    options.pem_cert_chain = contents(folder + "/client.pem");
+    return grpc::CreateChannel("localhost:" + port, grpc::SslCredentials(options));
+}
 } // namespace
 
 int main(int argc, char **argv)
 try {
-    if (argc != 3)
-        throw std::runtime_error("usage: client SOCKET CASES_FILE");
-    const auto channel =
-        grpc::CreateChannel(std::string("unix:") + argv[1], grpc::InsecureChannelCredentials());
-    std::ifstream cases(argv[2]);
-    std::string results;
-    for (Case c; cases >> c.name >> c.kind >> c.deadline_ms >> c.cancel_after_ms >> c.request >>
-                 c.certificate >> c.path;) {
-        const auto since = std::chrono::steady_clock::now();
-        const auto result = c.kind == "health" ? check_health(channel, c)
-                            : c.kind == "sign" ? sign(channel, c)
-                                               : send_raw(channel, c);
-        const auto ms =
-            std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - since)
-                .count();
-        results += (results.empty() ? "\n " : ",\n ") + quoted(c.name) + ": {" + result +
-                   ", \"ms\": " + std::to_string(ms) + "}";
+    if (argc != 2)
+        throw std::runtime_error("usage: client TARGET");
+    const auto channel = connect(argv[1]);
+    std::map<std::string, std::unique_ptr<Call>> calls;
+    for (std::string line; std::getline(std::cin, line);) {
+        std::istringstream words(line);
+        std::string word, name, answer = "{}";
+        words >> word >> name;
+        if (word == "begin")
+            calls[name] = begin(channel, words);
+        else if (word == "next")
+            answer = next(*calls.at(name));
+        else if (word == "cancel")
+            calls.at(name)->context.TryCancel();
+        else if (word == "end")
+            answer = calls.at(name)->ended.get();
+        else
+            answer = word == "services" ? services(channel) : methods(channel, name);
+        std::cout << answer << std::endl;
     }
-    std::cout << "{" << results << "\n}\n";
     return 0;
 } catch (const std::exception &e) {
     std::cerr << e.what() << "\n";
