@@ -42,17 +42,17 @@ static CK_RV take_tbs(struct cs_p11 *m, struct asked *q, struct cs_span data)
     struct cs_p11_class is = cs_p11_classify(data, &text);
     q->algorithm = cs_p11_algorithm_for(q->op->mechanism->scheme, q->op->mechanism->digest_len,
                                         q->op->issuer->algorithms);
-    if (is.kind == CS_P11_IS_TBS && (q->algorithm == NULL || !cs_span_eq(is.algorithm, q->algorithm->der))) {
-        is.kind = CS_P11_IS_BROKEN_TBS;
+    if (is.is_tbs && (q->algorithm == NULL || !cs_span_eq(is.algorithm, q->algorithm->der))) {
+        is.is_tbs = false;
         cs_note_set(&text,
                     "the tbsCertificate names another signature algorithm than the mechanism makes (%s)",
                     q->algorithm != NULL ? q->algorithm->name : "none");
     }
-    if (is.kind == CS_P11_IS_TBS && !cs_span_eq(is.issuer, q->op->issuer->subject)) {
-        is.kind = CS_P11_IS_BROKEN_TBS;
+    if (is.is_tbs && !cs_span_eq(is.issuer, q->op->issuer->subject)) {
+        is.is_tbs = false;
         cs_note_set(&text, "the issuer in the tbsCertificate is not the subject of this key's certificate");
     }
-    if (is.kind != CS_P11_IS_TBS)
+    if (!is.is_tbs)
         return refuse(m, q->op, CKR_DATA_INVALID, "CKR_DATA_INVALID", text.text);
     q->tbs = data;
     return CKR_OK;

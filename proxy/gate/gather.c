@@ -3,6 +3,7 @@
 #include "proto/canonical.h"
 #include "proxy/base/clock.h"
 #include "proxy/gate/deposit_key.h"
+#include "proxy/gate/der/kind.h"
 #include "proxy/gate/numbers.h"
 #include "proxy/gate/scope.h"
 #include "proxy/gate/scts.h"
@@ -393,6 +394,22 @@ static CS_RESULT gather_stored(struct gathering *w, const struct cs_ask *ask)
     return CS_OK;
 }
 
+/* T01: where the reader stopped, or what else it is that was sent. */
+static void add_unreadable(struct cs_judged *out, struct cs_arena *arena, struct cs_span tbs,
+                           cs_result parsed, const struct cs_der_fault *fault)
+{
+    enum cs_data_kind kind = cs_data_kind_of(tbs);
+    bool is_tbs = kind == CS_DATA_LIKE_TBS || kind == CS_DATA_IS_NO_DER || fault->what == NULL;
+    const char *at = cs_arena_printf(arena, "at octet %zu: %s", fault->offset,
+                                     fault->what != NULL ? fault->what : cs_result_text(parsed));
+    bool has_field = is_tbs && fault->where != NULL && fault->where[0] != '\0';
+    cs_verdict_add(&out->verdict, CS_RULE_T01,
+                   has_field ? cs_arena_printf(arena, "tbs.%s", fault->where) : "tbs",
+                   is_tbs ? at : cs_arena_printf(arena, "%s; %s", cs_data_kind_text(kind), at),
+                   "strict DER of a TBSCertificate");
+    out->malformed = true;
+}
+
 CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const struct cs_ask *ask,
                            struct cs_judged *out)
 {
@@ -434,14 +451,7 @@ CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const 
     struct cs_der_fault fault = { 0 };
     cs_result parsed = cs_tbs_parse(ask->tbs, tbs, &fault);
     if (!cs_ok(parsed)) {
-        cs_verdict_add(&out->verdict, CS_RULE_T01,
-                       fault.where != NULL && fault.where[0] != '\0'
-                           ? cs_arena_printf(arena, "tbs.%s", fault.where)
-                           : "tbs",
-                       cs_arena_printf(arena, "at octet %zu: %s", fault.offset,
-                                       fault.what != NULL ? fault.what : cs_result_text(parsed)),
-                       "strict DER of a TBSCertificate");
-        out->malformed = true;
+        add_unreadable(out, arena, ask->tbs, parsed, &fault);
         return CS_OK;
     }
     out->tbs = tbs;

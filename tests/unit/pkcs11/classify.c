@@ -16,25 +16,25 @@ static void kinds(void **state)
     (void)state;
     static const struct {
         const char *row, *text;
-        enum cs_p11_kind kind;
+        enum cs_data_kind kind;
     } rows[] = {
-        { "CRL v2", "30{ 02:01 " ALG NAME " 17'260101000000Z' 17'260102000000Z' }", CS_P11_IS_CRL },
-        { "CRL v1", "30{ " ALG NAME " 17'260101000000Z' }", CS_P11_IS_CRL },
-        { "OCSP by name", "30{ a1{ " NAME " } 18'20260101000000Z' 30{} }", CS_P11_IS_OCSP },
+        { "CRL v2", "30{ 02:01 " ALG NAME " 17'260101000000Z' 17'260102000000Z' }", CS_DATA_IS_CRL },
+        { "CRL v1", "30{ " ALG NAME " 17'260101000000Z' }", CS_DATA_IS_CRL },
+        { "OCSP by name", "30{ a1{ " NAME " } 18'20260101000000Z' 30{} }", CS_DATA_IS_OCSP },
         { "OCSP by key, with a version", "30{ a0{ 02:00 } a2{ 04:00 } 18'20260101000000Z' 30{} }",
-          CS_P11_IS_OCSP },
-        { "CSR", "30{ 02:00 " NAME KEY " a0{} }", CS_P11_IS_CSR },
-        { "CSR of another version", "30{ 02:01 " NAME KEY " a0{} }", CS_P11_IS_OTHER_DER },
-        { "whole certificate", "30{ 30{} " ALG " 03:00 }", CS_P11_IS_CERTIFICATE },
-        { "signed attributes", "31{ 30{ 06:2a } }", CS_P11_IS_ATTRIBUTES },
-        { "half a TBS", "30{ a0{ 02:02 } 02:01 " ALG NAME " 30{} " NAME KEY " }", CS_P11_IS_BROKEN_TBS },
-        { "a number", "02:01", CS_P11_IS_OTHER_DER },
-        { "an empty SEQUENCE", "30{}", CS_P11_IS_OTHER_DER },
-        { "DigestInfo", "30{ 30{ 06:60 05 } 04:00 }", CS_P11_IS_OTHER_DER },
-        { "two elements", "30{} 30{}", CS_P11_IS_NO_DER },
-        { "an indefinite length", "=30800000", CS_P11_IS_NO_DER },
-        { "text", "='hello'", CS_P11_IS_NO_DER },
-        { "nothing", "", CS_P11_IS_NO_DER },
+          CS_DATA_IS_OCSP },
+        { "CSR", "30{ 02:00 " NAME KEY " a0{} }", CS_DATA_IS_CSR },
+        { "CSR of another version", "30{ 02:01 " NAME KEY " a0{} }", CS_DATA_IS_OTHER_DER },
+        { "whole certificate", "30{ 30{} " ALG " 03:00 }", CS_DATA_IS_CERTIFICATE },
+        { "signed attributes", "31{ 30{ 06:2a } }", CS_DATA_IS_ATTRIBUTES },
+        { "half a TBS", "30{ a0{ 02:02 } 02:01 " ALG NAME " 30{} " NAME KEY " }", CS_DATA_LIKE_TBS },
+        { "a number", "02:01", CS_DATA_IS_OTHER_DER },
+        { "an empty SEQUENCE", "30{}", CS_DATA_IS_OTHER_DER },
+        { "DigestInfo", "30{ 30{ 06:60 05 } 04:00 }", CS_DATA_IS_OTHER_DER },
+        { "two elements", "30{} 30{}", CS_DATA_IS_NO_DER },
+        { "an indefinite length", "=30800000", CS_DATA_IS_NO_DER },
+        { "text", "='hello'", CS_DATA_IS_NO_DER },
+        { "nothing", "", CS_DATA_IS_NO_DER },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         CS_AUTO_BUF struct cs_buf der = { 0 };
@@ -44,7 +44,7 @@ static void kinds(void **state)
         else
             der_text(&der, rows[i].text);
         struct cs_p11_class is = cs_p11_classify(cs_buf_span(&der), &text);
-        if (is.kind != rows[i].kind || text.text[0] == '\0' || is.algorithm.len != 0)
+        if (is.is_tbs || is.kind != rows[i].kind || text.text[0] == '\0' || is.algorithm.len != 0)
             fail_msg("row: %s: %d, %s", rows[i].row, (int)is.kind, text.text);
     }
 }
@@ -57,14 +57,14 @@ static void a_tbs(void **state)
     tbs_text_put(&der, &tbs_text_good);
     der_text(&algorithm, ALG);
     struct cs_p11_class is = cs_p11_classify(cs_buf_span(&der), &text);
-    assert_int_equal(is.kind, CS_P11_IS_TBS);
+    assert_true(is.is_tbs);
     assert_true(cs_span_eq(is.algorithm, cs_buf_span(&algorithm)));
     assert_true(is.issuer.len > 2 && is.issuer.at[0] == 0x30);
     assert_string_equal(text.text, "");
     for (size_t cut = 0; cut < der.len; cut++)
-        assert_int_equal(cs_p11_classify(cs_span_of(der.at, cut), &text).kind, CS_P11_IS_NO_DER);
+        assert_int_equal(cs_p11_classify(cs_span_of(der.at, cut), &text).kind, CS_DATA_IS_NO_DER);
     cs_buf_put_u8(&der, 0);
-    assert_int_equal(cs_p11_classify(cs_buf_span(&der), &text).kind, CS_P11_IS_NO_DER);
+    assert_int_equal(cs_p11_classify(cs_buf_span(&der), &text).kind, CS_DATA_IS_NO_DER);
 }
 
 /* The bytes may be anything: no flip may make the walk leave them. */
@@ -78,8 +78,8 @@ static void flips(void **state)
         struct cs_note text = { 0 };
         der.at[bit / 8] ^= (uint8_t)(1 << bit % 8);
         struct cs_p11_class is = cs_p11_classify(cs_buf_span(&der), &text);
-        n_tbs += is.kind == CS_P11_IS_TBS;
-        assert_true(is.kind == CS_P11_IS_TBS || text.text[0] != '\0');
+        n_tbs += is.is_tbs;
+        assert_true(is.is_tbs || text.text[0] != '\0');
         der.at[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
     assert_true(n_tbs > 0); /* contents, not structure */
