@@ -37,6 +37,8 @@ const struct cs_command cs_commands[] = {
     ROW("ledger show", "print the entries of a ledger file", "FILE", 1, 1, ledger_show),
     ROW("scope", "list the issuances that a question touches, and prove the list complete", NULL, 0, 0,
         scope),
+    ROW("incident", "write the report of an incident: Markdown, CSV, HTML, hold and recall", NULL, 0, 0,
+        incident),
     ROW("hold place", "stop certificates at the key, at once", NULL, 0, 0, hold_place),
     ROW("hold lift", "let a hold go, by the quorum of operators", NULL, 0, 0, hold_lift),
     ROW("hold list", "list the holds in force", NULL, 0, 0, hold_list),
