@@ -76,10 +76,10 @@ static void pieces(const struct cs_scope_cover *c, struct cs_buf *out)
 {
     enum { SHOWN = 200 };
     cs_buf_printf(out,
-                  "<details><summary>The %u piece%s</summary><table class=\"figures\"><thead><tr>"
+                  "<details><summary>Its pieces (%u)</summary><table class=\"figures\"><thead><tr>"
                   "<th scope=\"col\" class=\"num\">Entries</th><th scope=\"col\">Covered by</th>"
                   "<th scope=\"col\">Subtree root</th></tr></thead><tbody>\n",
-                  c->n_pieces, c->n_pieces == 1 ? "" : "s");
+                  c->n_pieces);
     for (uint32_t i = 0; i < c->n_pieces && i < SHOWN; i++) {
         char root[CS_REPORT_HEX_LEN] = "";
         if (c->piece[i].by_run)

@@ -80,16 +80,32 @@ static void status(const struct cs_report_ask *ask, const struct cs_report_row *
     if (row->short_lived)
         cs_buf_put_str(out, "<br><span class=\"dim\">short-lived: exempt</span>");
     else if (by != 0)
-        cs_buf_printf(out, "<br><span class=\"dim\">revoke by %s</span>", cs_clean_minute(a, by));
+        cs_buf_printf(out, "<br><span class=\"dim num\">by %.10s</span>", cs_clean_time(a, by));
 }
 
+/* "organization-validated" as "OV". */
+static const char *short_profile(const char *profile)
+{
+    static const struct {
+        const char *name, *text;
+    } names[] = { { "domain-validated", "DV" },
+                  { "individual-validated", "IV" },
+                  { "organization-validated", "OV" },
+                  { "extended-validation", "EV" } };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(profile, names[i].name) == 0)
+            return names[i].text;
+    return profile;
+}
+
+/* "2026-11-21 22:08": the column says that it is UTC. */
 static void put_row(const struct cs_report_ask *ask, const struct cs_report_row *row, struct cs_arena *a,
                     struct cs_buf *out)
 {
-    cs_buf_printf(
-        out,
-        "<tr><td data-label=\"Issued\" class=\"num\">%s</td><td data-label=\"Certificate\" class=\"main\">",
-        cs_clean_minute(a, row->issued_unix_s));
+    cs_buf_printf(out,
+                  "<tr><td data-label=\"Issued\" class=\"num\">%.16s</td><td data-label=\"Certificate\" "
+                  "class=\"main\">",
+                  cs_clean_minute(a, row->issued_unix_s));
     if (row->organization[0] != '\0') {
         cs_buf_put_str(out, "<b>");
         cs_put_html(out, row->organization);
@@ -102,7 +118,7 @@ static void put_row(const struct cs_report_ask *ask, const struct cs_report_row 
     cs_buf_put_str(out, "</td><td data-label=\"Account\">");
     cs_put_html(out, row->account);
     cs_buf_put_str(out, "</td><td data-label=\"Profile\">");
-    cs_put_html(out, row->profile);
+    cs_put_html(out, short_profile(row->profile));
     cs_buf_printf(out, "</td><td data-label=\"Valid until\" class=\"num\">%.10s</td>",
                   cs_clean_time(a, row->not_after_unix_s));
     cs_buf_printf(out, "<td data-label=\"Serial\"><code>%s</code></td><td data-label=\"Status\">",

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "proxy/base/clock.h"
 
@@ -202,15 +203,20 @@ void cs_put_code(struct cs_buf *out, const char *text)
         cs_buf_put_u8(out, '`');
 }
 
+/* Also what makes a bare address a link: "www." and "://"; of an address of mail the "@". */
+static bool starts_link(const char *text, const char *at)
+{
+    if (*at == '.')
+        return at - text >= 3 && strncasecmp(at - 3, "www", 3) == 0;
+    return *at == '@' || (*at == ':' && at[1] == '/');
+}
+
 void cs_put_prose(struct cs_buf *out, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        if (strchr("\\`*_{}[]<>()#+!|&~@$^=", *text) != NULL)
+    for (const char *at = text; *at != '\0'; at++) {
+        if (strchr("\\`*_[]<>|!&~$", *at) != NULL || starts_link(text, at))
             cs_buf_put_u8(out, '\\');
-        /* An address without its first dot or colon is no link. */
-        if (*text == '.' || *text == ':')
-            cs_buf_put_u8(out, '\\');
-        cs_buf_put_u8(out, (uint8_t)*text);
+        cs_buf_put_u8(out, (uint8_t)*at);
     }
 }
 

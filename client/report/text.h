@@ -25,7 +25,8 @@ const char *cs_clean_ip(struct cs_arena *a, struct cs_span octets);
 void cs_put_html(struct cs_buf *out, const char *text);
 /* cs_put_code writes a Markdown code span; its fence is longer than any run of backticks inside. */
 void cs_put_code(struct cs_buf *out, const char *text);
-/* cs_put_prose escapes every ASCII punctuation character that Markdown knows. */
+/* cs_put_prose escapes what Markdown takes for more than text inside a line: markup, HTML, entities, table
+ * cells, addresses that become links. It must not stand at the start of a line. */
 void cs_put_prose(struct cs_buf *out, const char *text);
 /* cs_put_cell writes a quoted CSV field (RFC 4180) and what follows it; text that a spreadsheet takes for a
  * formula gets an apostrophe in front. */
