@@ -35,7 +35,7 @@ static void head(const struct cs_report_ask *ask, struct cs_buf *out)
 
 static void figure(struct cs_buf *out, const char *name, const char *value, const char *note)
 {
-    cs_buf_printf(out, "<div><dt>%s</dt><dd>%s<small>%s</small></dd></div>\n", name, value, note);
+    cs_buf_printf(out, "<li><span>%s</span><b>%s</b><small>%s</small></li>\n", name, value, note);
 }
 
 static void banner(const struct cs_report_ask *ask, const struct cs_report *r, struct cs_arena *a,
@@ -48,11 +48,11 @@ static void banner(const struct cs_report_ask *ask, const struct cs_report *r, s
     cs_put_html(out, ask->title);
     cs_buf_put_str(out, "</h1>\n<p class=\"dim\">From the signing ledger <b>");
     cs_put_html(out, ask->ledger_name);
-    cs_buf_printf(out, "</b>, written %s by countersign. Times are UTC.</p>\n<dl class=\"figures-strip\">\n",
+    cs_buf_printf(out, "</b>, written %s by countersign. Times are UTC.</p>\n<ul class=\"figures-strip\">\n",
                   cs_clean_minute(a, ask->now_unix_s));
     cs_buf_printf(
         out,
-        "<div class=\"lead\"><dt>Affected certificates</dt><dd>%u<small>%u account%s</small></dd></div>\n",
+        "<li class=\"lead\"><span>Affected certificates</span><b>%u</b><small>%u account%s</small></li>\n",
         r->n_rows, r->n_accounts, r->n_accounts == 1 ? "" : "s");
     figure(out, "Remaining valid", cs_arena_printf(a, "%u", r->n_valid),
            r->revocations_given ? "neither expired nor revoked" : "not expired; revocations not given");
@@ -67,7 +67,7 @@ static void banner(const struct cs_report_ask *ask, const struct cs_report *r, s
                    : "needs --reason and --aware-at");
     cs_buf_put_str(
         out,
-        "</dl>\n<nav aria-label=\"Sections\"><a href=\"#scope\">Scope</a><a href=\"#issuance\">Issuance</a>"
+        "</ul>\n<nav aria-label=\"Sections\"><a href=\"#scope\">Scope</a><a href=\"#issuance\">Issuance</a>"
         "<a href=\"#timeline\">Timeline</a><a href=\"#list\">Certificates</a>"
         "<a href=\"#deadlines\">Deadlines</a><a href=\"#stop\">Stop it</a></nav>\n</header>\n");
 }
@@ -84,10 +84,10 @@ static void pieces(const struct cs_scope_cover *c, struct cs_buf *out)
         char root[CS_REPORT_HEX_LEN] = "";
         if (c->piece[i].by_run)
             cs_hex(cs_sha256_span(&c->piece[i].root), root);
-        cs_buf_printf(out,
-                      "<tr><td class=\"num\">%llu to %llu</td><td>%s</td><td><code>%s</code></td></tr>\n",
+        cs_buf_printf(out, "<tr><td class=\"num\">%llu to %llu</td><td>%s</td><td>%s%s%s</td></tr>\n",
                       (unsigned long long)c->piece[i].from, (unsigned long long)c->piece[i].to,
-                      c->piece[i].by_run ? "index" : "reading", root);
+                      c->piece[i].by_run ? "index" : "reading",
+                      root[0] != '\0' ? "<code>" : "read one by one", root, root[0] != '\0' ? "</code>" : "");
     }
     if (c->n_pieces > SHOWN)
         cs_buf_printf(out, "<tr><td colspan=\"3\">and %u more</td></tr>\n", c->n_pieces - (uint32_t)SHOWN);

@@ -1,17 +1,12 @@
 "use strict";
 (function () {
   var table = document.getElementById("certificates");
-  var body = table.tBodies[0];
-  var rows = Array.prototype.slice.call(body.rows);
+  var rows = Array.prototype.slice.call(table.tBodies); /* one for each certificate */
   var heads = Array.prototype.slice.call(table.tHead.rows[0].cells);
   if (rows.length < 2) return;
 
   function key(row, column) {
-    var cell = row.cells[column];
-    var text = "";
-    for (var node = cell.firstChild; node; node = node.nextSibling)
-      if (node.nodeName !== "DETAILS") text += node.textContent + " ";
-    return text.trim().toLowerCase();
+    return row.rows[0].cells[column].textContent.trim().toLowerCase();
   }
 
   heads.forEach(function (head, column) {
@@ -29,7 +24,7 @@
         var order = a.key < b.key ? -1 : a.key > b.key ? 1 : a.i - b.i;
         return down ? -order : order;
       });
-      keyed.forEach(function (k) { body.appendChild(k.row); });
+      keyed.forEach(function (k) { table.appendChild(k.row); });
     });
   });
 

@@ -46,8 +46,10 @@ static void statement(struct cs_buf *out, const struct cs_report_reliance *relie
 
 static void evidence(struct cs_buf *out, const struct cs_report_row *row)
 {
-    cs_buf_printf(out, "<details><summary>Evidence: %u statement%s</summary>\n<dl class=\"facts\">\n",
-                  row->n_relied, row->n_relied == 1 ? "" : "s");
+    cs_buf_printf(
+        out,
+        "<details><summary>Evidence: %u statement%s</summary>\n<div class=\"behind\"><dl class=\"facts\">\n",
+        row->n_relied, row->n_relied == 1 ? "" : "s");
     digest(out, "Precertificate SHA-256", row->precertificate_sha256);
     digest(out, "Certificate SHA-256", row->certificate_sha256);
     text(out, "Subject", row->subject);
@@ -61,7 +63,7 @@ static void evidence(struct cs_buf *out, const struct cs_report_row *row)
     cs_buf_put_str(out, "</dl>\n<ul class=\"evidence\">\n");
     for (uint32_t i = 0; i < row->n_relied; i++)
         statement(out, &row->relied[i]);
-    cs_buf_put_str(out, "</ul></details>");
+    cs_buf_put_str(out, "</ul></div></details>");
 }
 
 static void status(const struct cs_report_ask *ask, const struct cs_report_row *row, struct cs_arena *a,
@@ -102,10 +104,11 @@ static const char *short_profile(const char *profile)
 static void put_row(const struct cs_report_ask *ask, const struct cs_report_row *row, struct cs_arena *a,
                     struct cs_buf *out)
 {
-    cs_buf_printf(out,
-                  "<tr><td data-label=\"Issued\" class=\"num\">%.16s</td><td data-label=\"Certificate\" "
-                  "class=\"main\">",
-                  cs_clean_minute(a, row->issued_unix_s));
+    cs_buf_printf(
+        out,
+        "<tbody><tr><td data-label=\"Issued\" class=\"num\">%.16s</td><td data-label=\"Certificate\" "
+        "class=\"main\">",
+        cs_clean_minute(a, row->issued_unix_s));
     if (row->organization[0] != '\0') {
         cs_buf_put_str(out, "<b>");
         cs_put_html(out, row->organization);
@@ -114,7 +117,6 @@ static void put_row(const struct cs_report_ask *ask, const struct cs_report_row 
     cs_put_html(out, row->first_name);
     if (row->n_names > 1)
         cs_buf_printf(out, " <span class=\"dim\">+%u</span>", row->n_names - 1);
-    evidence(out, row);
     cs_buf_put_str(out, "</td><td data-label=\"Account\">");
     cs_put_html(out, row->account);
     cs_buf_put_str(out, "</td><td data-label=\"Profile\">");
@@ -124,7 +126,9 @@ static void put_row(const struct cs_report_ask *ask, const struct cs_report_row 
     cs_buf_printf(out, "<td data-label=\"Serial\"><code>%s</code></td><td data-label=\"Status\">",
                   row->serial);
     status(ask, row, a, out);
-    cs_buf_put_str(out, "</td></tr>\n");
+    cs_buf_put_str(out, "</td></tr>\n<tr class=\"more\"><td colspan=\"7\">");
+    evidence(out, row);
+    cs_buf_put_str(out, "</td></tr></tbody>\n");
 }
 
 void cs_page_rows(const struct cs_report_ask *ask, const struct cs_report *r, struct cs_buf *out)
@@ -137,14 +141,14 @@ void cs_page_rows(const struct cs_report_ask *ask, const struct cs_report *r, st
              "<caption>Affected certificates, oldest first</caption>\n<thead><tr>");
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         cs_buf_printf(out, "<th scope=\"col\">%s</th>", heads[i]);
-    cs_buf_put_str(out, "</tr></thead>\n<tbody>\n");
+    cs_buf_put_str(out, "</tr></thead>\n");
     for (uint32_t i = 0; i < r->n_rows && i < CS_REPORT_PAGE_ROWS_MAX; i++) {
         cs_arena_reset(&a);
         put_row(ask, &r->row[i], &a, out);
     }
     if (r->n_rows == 0)
-        cs_buf_put_str(out, "<tr><td colspan=\"7\">No certificate is affected.</td></tr>\n");
-    cs_buf_put_str(out, "</tbody></table>\n");
+        cs_buf_put_str(out, "<tbody><tr><td colspan=\"7\">No certificate is affected.</td></tr></tbody>\n");
+    cs_buf_put_str(out, "</table>\n");
     if (r->n_rows > CS_REPORT_PAGE_ROWS_MAX)
         cs_buf_printf(out, "<p>The first %d of %u are shown; appendix.csv has all of them.</p>\n",
                       (int)CS_REPORT_PAGE_ROWS_MAX, r->n_rows);

@@ -118,6 +118,7 @@ def test_h02_scope(story):
 
 
 def test_h02_incident(story, report):
+    """The 48 of H02 in one command, the same again by the question it left and by reading every entry."""
     out, said = report
     assert said["certificates"] == 48 and said["accounts"] == 1 and said["certificate_only"] == 24
     assert said["completeness"]["unreadable"] == 0
@@ -167,6 +168,7 @@ def test_h02_appendix(story, report):
 
 
 def test_h02_markdown(report):
+    """H02 in the headings of the CCADB template: what the ledger knows is there, what a person knows is marked."""
     text = (report[0] / "report.md").read_text()
     assert [line for line in text.splitlines() if line.startswith("## ")] == HEADINGS
     assert "**Total number of certificates:** 48\n" in text
@@ -179,6 +181,7 @@ def test_h02_markdown(report):
 
 
 def test_h02_page(report, tmp_path):
+    """H02 as a page that stands alone; the organisation's name looks like markup and stays text."""
     page = page_check.check((report[0] / "index.html").read_text())
     page_check.tidy(report[0] / "index.html")
     everything = "".join(data for tag, data in page.text if tag not in ("style", "script"))
@@ -234,6 +237,7 @@ def revoked(out):
     (["--query", "/nowhere/query.json"], "--query /nowhere/query.json: cannot be read"),
 ])
 def test_what_is_no_question(story, tmp_path, args, said):
+    """What asks for no certificates, or cannot be read, writes nothing (H02)."""
     refusal = run("incident", "--ledger", story.house.ledger, "--out", tmp_path / "out", *args, code=2)
     assert said in refusal.stderr and not (tmp_path / "out").exists()
 
@@ -241,12 +245,14 @@ def test_what_is_no_question(story, tmp_path, args, said):
 @pytest.mark.parametrize("text, said", [
     ('{"colour": "red"}', "member 'colour'"), ('{"account": 7}', "member 'account'"), ("[]", "--query"), ("{", "--query")])
 def test_query_files(story, tmp_path, text, said):
+    """A question in a file is read as strictly (H02)."""
     (tmp_path / "q.json").write_text(text)
     refusal = run("incident", "--ledger", story.house.ledger, "--out", tmp_path / "out", "--query", tmp_path / "q.json", code=2)
     assert said in refusal.stderr
 
 
 def test_nothing_found(story, tmp_path):
+    """No certificate is an answer too (H02)."""
     done = run("incident", "--ledger", story.house.ledger, "--out", tmp_path / "out", "--account", "nobody", "--json")
     assert json.loads(done.stdout)["certificates"] == 0
     page_check.check((tmp_path / "out" / "index.html").read_text())
