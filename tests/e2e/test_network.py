@@ -1,5 +1,6 @@
 """Mutual TLS from end to end: who is served by which name, who is not, and what the ledger says of both; the command,
 the library and the PKCS#11 module by the same door; two sockets of one user."""
+import hashlib
 import ctypes
 import json
 import os
@@ -38,7 +39,7 @@ def entries(house, kind):
 
 
 def key_digest(pair):
-    return h.hashlib.sha256(pair[0].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+    return hashlib.sha256(pair[0].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
 
 
 def sign(house, channel, name):
@@ -233,7 +234,7 @@ def test_the_module(house):
     assert sign_by_module("ECDSA-SHA256", tbs)
     caller = list(audit.Books(house).intents.values())[-1].caller
     assert (caller.client, caller.tls_name, caller.transport) == (b"module", b"module.example", TLS)
-    assert not sign_by_module("ECDSA", h.hashlib.sha256(house.tbs(["digest.example.com"])).digest())
+    assert not sign_by_module("ECDSA", hashlib.sha256(house.tbs(["digest.example.com"])).digest())
     assert entries(house, "refusal")[-1].caller.client == b"module"
 
 
