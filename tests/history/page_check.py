@@ -74,10 +74,20 @@ def tidy(path):
     assert run.returncode == 0, run.stderr
 
 
+def chromium(home, *args):
+    return subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+                           f"--user-data-dir={home}/profile", *args], check=True, timeout=60, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True, env={"PATH": "/usr/bin:/bin", "HOME": str(home)}).stdout
+
+
+def run_script(path, home):
+    """The page after its script ran: its policy let it. None without Chromium."""
+    return chromium(home, "--dump-dom", pathlib.Path(path).as_uri()) if shutil.which("chromium") else None
+
+
 def shots(path, into, home):
     """Screenshots by Chromium: light, dark, and at the width of a phone. Returns the files; none without Chromium."""
-    program = shutil.which("chromium")
-    if program is None:
+    if shutil.which("chromium") is None:
         return []
     into.mkdir(parents=True, exist_ok=True)
     out = []
@@ -89,11 +99,8 @@ def shots(path, into, home):
                              ("phone", "500,2600", [])):
         image = into / f"incident-{name}.png"
         image.unlink(missing_ok=True)
-        subprocess.run([program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-                        f"--user-data-dir={home}/{name}", f"--window-size={size}", f"--screenshot={image}", *more,
-                        (frame if name == "phone" else pathlib.Path(path)).as_uri()],
-                       check=True, timeout=60, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                       env={"PATH": "/usr/bin:/bin", "HOME": str(home)})
+        chromium(home, f"--window-size={size}", f"--screenshot={image}", *more,
+                 (frame if name == "phone" else pathlib.Path(path)).as_uri())
         assert image.stat().st_size > 10_000, name
         out.append(image)
     return out

@@ -188,6 +188,8 @@ def test_h02_page(report, tmp_path):
     assert CONTACT in everything  # as text: no element came of it
     assert "The list is complete" in everything and everything.count("Evidence: ") == 48
     assert sum(tag == "b" and "class" not in said for tag, said in page.tags) >= 48
+    dom = page_check.run_script(report[0] / "index.html", tmp_path)
+    assert dom is None or dom.count("<button type=\"button\">") == 8  # seven columns sort, one opens the evidence
     kept = pathlib.Path(os.environ.get("COUNTERSIGN_TEST_OUTPUT", tmp_path))
     for image in page_check.shots(report[0] / "index.html", kept, tmp_path):
         assert image.exists()
@@ -249,6 +251,17 @@ def test_query_files(story, tmp_path, text, said):
     (tmp_path / "q.json").write_text(text)
     refusal = run("incident", "--ledger", story.house.ledger, "--out", tmp_path / "out", "--query", tmp_path / "q.json", code=2)
     assert said in refusal.stderr
+
+
+@pytest.mark.parametrize("text, said", [
+    ("4f\nzz,Yes\n", ":1: the second field"), ("4f,Yes\nzz,Yes\n", ":2: needs a serial"), ("4f,Maybe\n", ":1: the second field"),
+    ("4f,Yes,a,b,c\n", ":1: needs SERIAL"), ('4f,"Yes\n', ":1: needs SERIAL"), ("4f,Yes," + "x" * 2000, ":1: longer")])
+def test_revocation_files(story, tmp_path, text, said):
+    """What a person says about revocation is read strictly, line by line (H02)."""
+    (tmp_path / "r.csv").write_text(text)
+    refusal = run("incident", "--ledger", story.house.ledger, "--out", tmp_path / "out", "--account", "acme", "--revoked",
+                  tmp_path / "r.csv", code=2)
+    assert said in refusal.stderr and not (tmp_path / "out").exists()
 
 
 def test_nothing_found(story, tmp_path):
