@@ -1,6 +1,7 @@
 #include "client/cli/incident_query.h"
 
 #include "proxy/base/clock.h"
+#include "proxy/policy/names.h"
 
 enum { SELECTED_MAX = 256 }; /* values in one list of a selector (proxy/gate/evidence/form.h) */
 
@@ -52,13 +53,22 @@ static json_t *texts_of(const struct cs_report *r, bool organizations)
     return list;
 }
 
+/* "ov" by its whole name. */
+static json_t *profiles_of(const struct cs_incident_query *q)
+{
+    json_t *list = json_array();
+    const char *text;
+    for (uint32_t i = 0; (text = cs_arg_at(&q->args, "profile", i)) != NULL; i++)
+        add_once(list, cs_profile_name((int)cs_profile_of_name(cs_span_str(text))));
+    return list;
+}
+
 json_t *cs_incident_hold(const struct cs_incident_query *q, const struct cs_report *r, const char *title)
 {
     static const struct field fields[] = {
-        { "account", "accounts" },         { "suffix", "name_suffixes" }, { "attester", "attesters" },
-        { "method", "methods" },           { "client", "clients" },       { "issuer", "issuers" },
-        { "api-version", "api_versions" }, { "profile", "profiles" },     { "serial", "serial_numbers" },
-        { "order", "order_ids" },
+        { "account", "accounts" },         { "suffix", "name_suffixes" },  { "attester", "attesters" },
+        { "method", "methods" },           { "client", "clients" },        { "issuer", "issuers" },
+        { "api-version", "api_versions" }, { "serial", "serial_numbers" }, { "order", "order_ids" },
     };
     json_t *selector = json_object();
     const char *name;
@@ -67,6 +77,8 @@ json_t *cs_incident_hold(const struct cs_incident_query *q, const struct cs_repo
         if (asked != NULL)
             (void)set_list(selector, fields[i].member, json_deep_copy(asked));
     }
+    if (cs_arg_has(&q->args, "profile"))
+        (void)set_list(selector, "profiles", profiles_of(q));
     /* Both kinds of names in one list would be OR where the question says AND: suffixes alone are wider. */
     if (json_object_get(selector, "name_suffixes") == NULL && cs_arg_has(&q->args, "name")) {
         json_t *names = json_array();

@@ -222,6 +222,33 @@ def test_h02_stopped_by_the_files(story, report):
     house.audit()
 
 
+@pytest.mark.parametrize("selectors, hold, recall", [
+    (["--account", "acme", "--profile", "ov"], {"accounts", "profiles"}, None),
+    (["--suffix", "example.com", "--client", "api", "--api-version", "v2"], {"name_suffixes", "clients", "api_versions"}, None),
+    (["--name", "www.shop-1-1.example.com"], {"name_suffixes"}, None),
+    (["--organization", CONTACT], {"organizations"}, {"statement_ids"}),
+    (["--attester", "dcv-1", "--method", "dcv_dns_change"], {"attesters", "methods"},
+     {"attesters", "methods", "observed_until_unix_s"}),
+    (["--software", "house/0.9..1.1", "--role", "validation-system"], {"accounts"},
+     {"software_name", "software_version_from", "software_version_to", "role"}),
+    (["--software", "house"], {"accounts"}, {"software_name", "observed_until_unix_s"}),
+    (["--record", "record-acme"], {"accounts"}, {"organization_record_id", "observed_until_unix_s"}),
+    (["--record", "record-acme:1", "--record", "record-acme:2"], {"accounts"}, None)])
+def test_hold_and_recall_are_accepted(story, tmp_path, selectors, hold, recall):
+    """What stands beside a report is a body that an operator can sign, whatever the question was (H02)."""
+    out, key = tmp_path / "out", tmp_path / "op-1.pem"
+    key.write_bytes(story.house.attesters["op-1"].private_pem())
+    run("incident", "--ledger", story.house.ledger, "--out", out, *selectors)
+    for what, fields in (("hold", hold), ("recall", recall)):
+        path = out / f"{what}.json"
+        assert path.exists() == (fields is not None)
+        if fields is None:
+            continue
+        assert set(json.loads(path.read_text())["selector"]) == fields
+        run(what, "place", "--from", path, "--operator", "op-1", "--key", key, "--audience", h.DEPLOYMENT, "--out",
+            tmp_path / f"{what}.dsse")
+
+
 def revoked(out):
     """One is revoked by now, one is planned."""
     listed = rows(out)[1:]
