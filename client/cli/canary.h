@@ -15,7 +15,6 @@ enum {
     CS_CANARY_CLIENTS_MAX = 64,
     CS_CANARY_ISSUERS_MAX = 64,
     CS_CANARY_CONFIG_MAX_LEN = 256 * 1024,
-    CS_CANARY_TOLERATED_MAX = 16,
     CS_CANARY_RULES_MAX = 8,
 };
 
@@ -76,8 +75,7 @@ struct cs_canary_config {
     const char *audience, *name, *account, *material;
     uint32_t timeout_ms;
     bool wanted[CS_CANARY_CASES_COUNT];
-    uint32_t n_tolerated;
-    const char *tolerated[CS_CANARY_TOLERATED_MAX]; /* rules that a TBS of the canary may break besides */
+    const char *issuer_url, *ocsp_url, *crl_url; /* of its TBSs; the last two may be NULL */
     uint32_t n_clients, n_issuers;
     struct cs_canary_client client[CS_CANARY_CLIENTS_MAX];
     struct cs_canary_issuer issuer[CS_CANARY_ISSUERS_MAX];
@@ -142,8 +140,7 @@ enum cs_canary_outcome {
 };
 const char *cs_canary_outcome_name(enum cs_canary_outcome o);
 /* cs_canary_judge says what an answer means. text (in the arena) explains what is not REFUSED. */
-enum cs_canary_outcome cs_canary_judge(const struct cs_canary_config *config,
-                                       const struct cs_canary_client *client, enum cs_canary_case which,
+enum cs_canary_outcome cs_canary_judge(const struct cs_canary_client *client, enum cs_canary_case which,
                                        uint32_t n_evidence, int outcome,
                                        const struct countersign_answer *answer,
                                        const struct countersign_error *error, struct cs_arena *arena,

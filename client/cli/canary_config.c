@@ -167,19 +167,6 @@ static CS_RESULT read_cases(struct reading *r, const struct cs_yaml_node *n)
     return CS_OK;
 }
 
-static CS_RESULT read_tolerated(struct reading *r, const struct cs_yaml_node *n)
-{
-    CS_TRY(cs_yaml_sequence(n, 1, CS_CANARY_TOLERATED_MAX, r->note));
-    for (const struct cs_yaml_node *e = n->first; e != NULL; e = e->next) {
-        const char **rule = &r->c->tolerated[r->c->n_tolerated++];
-        CS_TRY(id_of(r, e, rule));
-        if (strlen(*rule) != 3 || (strchr("TP", (*rule)[0]) == NULL && strcmp(*rule, "N02") != 0))
-            return cs_yaml_fail(e, r->note, "'%s' cannot be tolerated; rules on the TBS (T, P) and N02 can",
-                                *rule);
-    }
-    return CS_OK;
-}
-
 static CS_RESULT read_hold(struct reading *r, const struct cs_yaml_node *n)
 {
     enum { KEY = PEER_KEYS, OPERATOR, STOP, N };
@@ -211,7 +198,21 @@ static CS_RESULT read_list(struct reading *r, const struct cs_yaml_node *n, uint
 
 static CS_RESULT read_document(struct reading *r, struct cs_span document)
 {
-    enum { AUDIENCE, NAME, ACCOUNT, MATERIAL, CLIENTS, ISSUERS, CASES, TOLERATE, HOLD, TIMEOUT, N };
+    enum {
+        AUDIENCE,
+        NAME,
+        ACCOUNT,
+        MATERIAL,
+        CLIENTS,
+        ISSUERS,
+        CASES,
+        ISSUER_URL,
+        OCSP_URL,
+        CRL_URL,
+        HOLD,
+        TIMEOUT,
+        N
+    };
     struct cs_yaml_field f[N] = {
         [AUDIENCE] = { .key = "audience", .required = true },
         [NAME] = { .key = "name", .required = true },
@@ -220,7 +221,9 @@ static CS_RESULT read_document(struct reading *r, struct cs_span document)
         [CLIENTS] = { .key = "clients", .required = true },
         [ISSUERS] = { .key = "issuers" },
         [CASES] = { .key = "cases" },
-        [TOLERATE] = { .key = "tolerate" },
+        [ISSUER_URL] = { .key = "issuer_url", .required = true },
+        [OCSP_URL] = { .key = "ocsp_url" },
+        [CRL_URL] = { .key = "crl_url" },
         [HOLD] = { .key = "hold" },
         [TIMEOUT] = { .key = "timeout_s" },
     };
@@ -237,8 +240,11 @@ static CS_RESULT read_document(struct reading *r, struct cs_span document)
         r->c->wanted[i] = true;
     if (f[CASES].value != NULL)
         CS_TRY(read_cases(r, f[CASES].value));
-    if (f[TOLERATE].value != NULL)
-        CS_TRY(read_tolerated(r, f[TOLERATE].value));
+    CS_TRY(text_of(r, f[ISSUER_URL].value, &r->c->issuer_url));
+    if (f[OCSP_URL].value != NULL)
+        CS_TRY(text_of(r, f[OCSP_URL].value, &r->c->ocsp_url));
+    if (f[CRL_URL].value != NULL)
+        CS_TRY(text_of(r, f[CRL_URL].value, &r->c->crl_url));
     if (f[TIMEOUT].value != NULL)
         CS_TRY(cs_yaml_u64(f[TIMEOUT].value, 1, TIMEOUT_MAX_S, &timeout_s, r->note));
     r->c->timeout_ms = (uint32_t)timeout_s * 1000;

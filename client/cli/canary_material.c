@@ -36,17 +36,18 @@ const char *cs_canary_material_path(const struct cs_canary_config *config, const
 
 /* NULL unless the bytes are an envelope with a statement of the right form. Both live in the arena. */
 static Countersign__V1__Statement *statement_of(struct cs_span envelope, struct cs_arena *arena,
-                                                const Countersign__V1__Envelope **out_envelope)
+                                                const Countersign__V1__Envelope **out_envelope,
+                                                const char **why)
 {
     union { /* protobuf-c has no const members */
         const ProtobufCMessage *in;
         Countersign__V1__Statement *out;
     } view;
-    const char *why;
+    *why = "no canonical envelope with a canonical statement";
     if (!cs_ok(cs_envelope_view(envelope, arena, out_envelope)) ||
         !cs_ok(cs_proto_unpack(&countersign__v1__statement__descriptor,
                                cs_proto_span((*out_envelope)->payload), arena, &view.in)) ||
-        !cs_statement_check(view.out, &why))
+        !cs_statement_check(view.out, why))
         return NULL;
     return view.out;
 }
@@ -74,12 +75,14 @@ static const char *approval_fault(const struct cs_canary_material *m, const Coun
                                   struct cs_arena *arena)
 {
     const Countersign__V1__Envelope *e;
+    const char *why;
     if (s->body_case != COUNTERSIGN__V1__STATEMENT__BODY_APPROVAL ||
         s->approval->decision != COUNTERSIGN__V1__APPROVAL_DECISION__APPROVAL_DECISION_APPROVE)
         return "no approval that approves";
     if (m->envelope[CS_CANARY_FILE_ORDER].len == 0)
         return "there is no order that it could approve";
-    const Countersign__V1__Statement *order = statement_of(m->envelope[CS_CANARY_FILE_ORDER], arena, &e);
+    const Countersign__V1__Statement *order =
+        statement_of(m->envelope[CS_CANARY_FILE_ORDER], arena, &e, &why);
     return order != NULL &&
                    cs_span_eq(cs_proto_span(order->order->order_id), cs_proto_span(s->approval->order_id))
                ? NULL
@@ -118,9 +121,10 @@ CS_RESULT cs_canary_material_check(const struct cs_canary_config *config,
                                    int64_t *good_until_unix_s)
 {
     const Countersign__V1__Envelope *e;
-    const Countersign__V1__Statement *s = statement_of(envelope, arena, &e);
+    const char *why;
+    const Countersign__V1__Statement *s = statement_of(envelope, arena, &e, &why);
     if (s == NULL) {
-        *fault = "no signed statement of the right form";
+        *fault = cs_arena_printf(arena, "no signed statement of the right form: %s", why);
         return arena->exhausted ? CS_ERR(NO_MEMORY) : CS_OK;
     }
     *good_until_unix_s = files[file].expired ? 0 : s->header->expires_at_unix_s;
@@ -244,13 +248,14 @@ CS_RESULT cs_canary_forge(const struct cs_canary_config *config, const struct cs
     enum { LIFETIME_S = 86400, ISSUED_AGO_S = 60 };
     unsigned f = CS_CANARY_FILE_EXPIRED;
     const Countersign__V1__Envelope *e;
+    const char *why;
     uint8_t id[CS_STATEMENT_ID_MAX_LEN];
     struct cs_span payload;
     while (f < CS_CANARY_FILES && material->envelope[f].len == 0)
         f++;
     if (f == CS_CANARY_FILES)
         return CS_ERR(NOT_FOUND);
-    Countersign__V1__Statement *s = statement_of(material->envelope[f], arena, &e);
+    Countersign__V1__Statement *s = statement_of(material->envelope[f], arena, &e, &why);
     if (s == NULL)
         return CS_ERR(NO_MEMORY); /* its form was checked when it was loaded */
     int64_t now_unix_s = cs_clock_unix_s();

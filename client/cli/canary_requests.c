@@ -82,6 +82,9 @@ static CS_RESULT put_tbs(const struct cs_canary_config *config, const struct cs_
     leaf.spki = cs_buf_span(&spki);
     leaf.not_before_unix_s = cs_clock_unix_s();
     leaf.not_after_unix_s = leaf.not_before_unix_s + VALID_DAYS * 86400 - 1; /* both ends count */
+    leaf.issuer_url = config->issuer_url;
+    leaf.ocsp_url = config->ocsp_url;
+    leaf.crl_url = config->crl_url;
     leaf.n_names = 1;
     leaf.name[0].value = cs_span_str(config->name);
     int name_len = i2d_X509_NAME(X509_get_subject_name(issuer), &name);
@@ -173,9 +176,8 @@ static bool has(const struct countersign_answer *a, const char *rule, const char
 }
 
 /* NULL when the reasons are those of the case. */
-static const char *reasons_fault(const struct cs_canary_config *config, enum cs_canary_case which,
-                                 bool may_not_call, uint32_t n_evidence, const struct countersign_answer *a,
-                                 struct cs_arena *arena)
+static const char *reasons_fault(enum cs_canary_case which, bool may_not_call, uint32_t n_evidence,
+                                 const struct countersign_answer *a, struct cs_arena *arena)
 {
     static const char *const no_rpc[] = { "N01", NULL };
     const char *const *needed = may_not_call ? no_rpc : expected[which].needed;
@@ -189,8 +191,7 @@ static const char *reasons_fault(const struct cs_canary_config *config, enum cs_
     for (size_t i = 0; i < a->n_reasons; i++) {
         const char *rule = a->reasons[i].rule;
         bool known = strcmp(rule, "H01") == 0 || is_among(rule, needed, CS_CANARY_RULES_MAX) ||
-                     (!may_not_call && is_among(rule, expected[which].besides, CS_CANARY_RULES_MAX)) ||
-                     is_among(rule, config->tolerated, config->n_tolerated);
+                     (!may_not_call && is_among(rule, expected[which].besides, CS_CANARY_RULES_MAX));
         if (!known)
             return cs_arena_printf(arena, "refused also for %s (%s): the request has another fault", rule,
                                    a->reasons[i].found);
@@ -201,8 +202,7 @@ static const char *reasons_fault(const struct cs_canary_config *config, enum cs_
     return NULL;
 }
 
-enum cs_canary_outcome cs_canary_judge(const struct cs_canary_config *config,
-                                       const struct cs_canary_client *client, enum cs_canary_case which,
+enum cs_canary_outcome cs_canary_judge(const struct cs_canary_client *client, enum cs_canary_case which,
                                        uint32_t n_evidence, int outcome,
                                        const struct countersign_answer *answer,
                                        const struct countersign_error *error, struct cs_arena *arena,
@@ -225,6 +225,6 @@ enum cs_canary_outcome cs_canary_judge(const struct cs_canary_config *config,
     }
     *text = answer->n_reasons == 0
                 ? cs_arena_printf(arena, "%s without a reason: %s", answer->grpc_status_name, answer->message)
-                : reasons_fault(config, which, may_not_call, n_evidence, answer, arena);
+                : reasons_fault(which, may_not_call, n_evidence, answer, arena);
     return *text == NULL ? CS_CANARY_REFUSED : CS_CANARY_NOT_PROVEN;
 }

@@ -119,8 +119,8 @@ static void try_one(struct trying *t, const struct issuer *i, enum cs_canary_cas
         return;
     }
     int outcome = send_request(t, i, which, &q, &answer, &error);
-    r.outcome = cs_canary_judge(t->job->config, t->job->client, which, q.n_evidence, outcome, answer, &error,
-                                t->arena, &r.text);
+    r.outcome =
+        cs_canary_judge(t->job->client, which, q.n_evidence, outcome, answer, &error, t->arena, &r.text);
     r.answer = answer;
     r.request = &q;
     tell(t, i->id, which, &r);
@@ -203,8 +203,8 @@ static void try_stranger(struct trying *t)
     struct countersign_error error = { "" };
     struct result r = { 0 };
     int outcome = countersign_list_issuers(t->connection, &answer, &error);
-    r.outcome = cs_canary_judge(t->job->config, t->job->client, CS_CANARY_STRANGER, 0, outcome, answer,
-                                &error, t->arena, &r.text);
+    r.outcome =
+        cs_canary_judge(t->job->client, CS_CANARY_STRANGER, 0, outcome, answer, &error, t->arena, &r.text);
     r.answer = answer;
     tell(t, "-", CS_CANARY_STRANGER, &r);
     countersign_answer_free(answer);
