@@ -16,6 +16,7 @@ from cryptography import x509
 import audit
 import house as h
 from house import Refused, signing_service_pb2, statement_pb2
+from network import NetworkHouse
 
 NAME, ACCOUNT, ORDER_ID = "canary.ca.example.com", b"canary", b"canary-order-0001"
 URL = "http://ca.example/issuer.der"
@@ -333,6 +334,41 @@ def test_who_cannot_be_tried_is_said(nest):
 def test_nobody_there(nest):
     report = run(write(nest, [client("api", "unix:gone.sock")]), code=3)
     assert {c["outcome"] for c in report["cases"]} == {"not_tried"} and report["counts"]["not_tried"] == len(CASES)
+
+
+def test_by_certificate():
+    """Each by its own certificate; one that may not ask for the issuers; and what takes no part of a right TLS peer."""
+    few = ["SignCertificate"]
+    with NetworkHouse([("local", "v0", os.getuid(), h.House.ALL_RPCS), ("ra", "v2", "dns: ra.example", h.House.ALL_RPCS),
+                       ("bulk", "v1", "dns: bulk.example", few), ("reader", "v1", "dns: reader.example", ["ListIssuers"])],
+                      signers=1) as house:
+        house.start()
+
+        def by(name, *more):
+            files = house.tls_files(name, house.ca.issue((f"{name}.example",)))
+            return client(name, f"tls:{house.tls_address()}", *(f"{k}: {v}" for k, v in files.items()), *more)
+
+        prepare(house, write(house, [by("ra")]))
+        nobody = by("nobody", "stranger: true")
+        report = run(write(house, [by("ra"), by("reader", "signs: false", "by_digest: false"), nobody]))
+        assert {c["outcome"] for c in report["cases"]} == {"refused"} and len(report["cases"]) == 2 * 2 * len(CASES) + 1
+        assert report["cases"][-1]["status"] == "UNAUTHENTICATED"
+        assert {tuple(c["rules"]) for c in report["cases"] if c["client"] == "reader"} == {("N01",)}
+        callers = {e.refusal.caller.client for e in audit.Books(house).entries if e.WhichOneof("body") == "refusal"}
+        assert callers == {b"ra", b"reader", b""}
+        # what the configuration says of a client has to be so: it may call, or it may not
+        for wrong in ([by("ra", "signs: false")], [by("reader")]):
+            assert run(write(house, wrong), code=3)["counts"]["not_proven"] >= len(house.issuers)
+        bulk = by("bulk", "by_digest: false")
+        report = run(write(house, [bulk]), code=3)
+        assert "ListIssuers" in report["cases"][0]["text"] and report["cases"][0]["outcome"] == "not_tried"
+        issuers = "issuers:\n" + "".join(f"  - id: {i.id}\n    certificate: {i.id}.pem\n    algorithm: {i.algorithms[0]}\n"
+                                         for i in house.issuers)
+        assert run(write(house, [bulk], issuers))["counts"]["refused"] == len(CASES) * len(house.issuers)
+        # a certificate of another authority does not get as far as a reason
+        foreign = house.tls_files("foreign", house.server_ca.issue(("ra.example",)))
+        strange = client("foreign", f"tls:{house.tls_address()}", *(f"{k}: {v}" for k, v in foreign.items()))
+        assert run(write(house, [strange]), code=3)["counts"]["refused"] == 0
 
 
 @pytest.mark.parametrize("fault, said", [
