@@ -63,6 +63,12 @@ static bool save_request(struct run *run, const json_t *line)
 
 /* ---- results ---- */
 
+static const char *text_of(const json_t *line, const char *key)
+{
+    const char *text = json_string_value(json_object_get(line, key));
+    return text != NULL ? text : "-";
+}
+
 static void alarm_raised(struct run *run, const json_t *line)
 {
     struct cs_canary_report *r = &run->report;
@@ -70,8 +76,7 @@ static void alarm_raised(struct run *run, const json_t *line)
     if (!run->config->holds || run->held)
         return;
     snprintf(why, sizeof why, "canary: '%.40s' of client %.64s at %.64s was not refused",
-             json_string_value(json_object_get(line, "case")), run->client->name,
-             json_string_value(json_object_get(line, "issuer")));
+             text_of(line, "case"), run->client->name, text_of(line, "issuer"));
     json_t *hold = cs_canary_hold(run->config, run->client->name, why);
     run->held = hold != NULL && json_object_get(hold, "error") == NULL;
     if (json_array_append_new(r->holds, hold) != 0)

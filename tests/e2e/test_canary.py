@@ -248,6 +248,24 @@ def careless(house, method, message, context):
     return request.SerializeToString()
 
 
+def swapping(house, method, message, context):
+    """The same evidence, the bad statement no longer where it was."""
+    if method != SIGNING + "SignCertificate":
+        return message
+    request = signing_service_pb2.SignCertificateRequest.FromString(message)
+    backwards = list(request.evidence)[::-1]
+    del request.evidence[:]
+    request.evidence.extend(backwards)
+    return request.SerializeToString()
+
+
+def losing(house, method, message, context):
+    """Admitted, and then the signature is not to be had."""
+    if method == SIGNING + "SignAuthorized":
+        context.abort(grpc.StatusCode.DATA_LOSS, "the key may have been used")
+    return message
+
+
 def hold_section(house, stop):
     key = house.dir / "op-1.pem"
     key.write_bytes(house.attesters["op-1"].private_pem())
@@ -303,6 +321,16 @@ def test_a_refusal_for_another_reason_proves_nothing(nest):
     assert cases["nothing"]["outcome"] == "refused"
     assert {cases[c]["outcome"] for c in CASES[1:-1]} == {"not_proven"}
     assert cases["forged"]["text"].startswith("refused, but not for E02")
+    with Door(nest, swapping) as door:
+        cases = by_case(run(write(nest, [client("api", f"unix:{door.path}")]), code=3))
+    assert cases["expired"]["text"] == "refused, but not for E05 of evidence[1]" and "E05" in cases["expired"]["rules"]
+
+
+def test_admitted_without_a_signature_is_an_alarm(nest):
+    with Door(nest, losing) as door:
+        report = run(write(nest, [client("api", f"unix:{door.path}")]), code=1)
+    assert by_case(report)["digest"]["outcome"] == "alarm" and "may have been used" in by_case(report)["digest"]["text"]
+    assert report["counts"]["alarm"] == 1  # and nothing more was asked
 
 
 def test_what_is_not_prepared_is_not_tried(nest):
