@@ -129,6 +129,8 @@ class Row:
         refusal = details["countersign.v1.Refusal"]
         check(any(line.startswith(f"V01 dns:{name}: there is ") for line in refusal["lines"]), got)
         check(refusal["ledger_entry"] > 0 and refusal["request_id"] == request.request_id.hex(), got)
+        request.evidence.append(house.domain(name))  # what was missing; the same request id
+        self.signed("refusal", request, self.session.call("sign", *self.file("refusal", request)))
 
     def too_large(self):
         request = h.signing_service_pb2.SignCertificateRequest(
