@@ -127,38 +127,85 @@ static bool where(struct cs_cli *cli, const struct cs_args *args, struct cs_aren
     return true;
 }
 
-int cs_call(struct cs_cli *cli, const struct cs_args *args, const char *path, const ProtobufCMessage *request,
-            const ProtobufCMessageDescriptor *response, struct cs_arena *arena, const ProtobufCMessage **out)
+struct calling {
+    struct countersign_options options;
+    struct countersign *connection;
+    struct countersign_answer *answer;
+    struct countersign_error error;
+    struct cs_span request;
+    int (*part)(void *ctx, struct cs_span message); /* NULL: unary */
+    void *ctx;
+    bool unwanted;
+};
+
+static int hand_part(void *ctx, struct countersign_bytes message)
+{
+    struct calling *c = ctx;
+    c->unwanted = c->part(c->ctx, cs_span_of(message.at, message.len)) != 0;
+    return c->unwanted ? 1 : 0;
+}
+
+static int run_call(struct calling *c, const char *path)
+{
+    const struct countersign_bytes request = { c->request.at, c->request.len };
+    int outcome = countersign_open(&c->options, &c->connection, &c->error);
+    if (outcome != COUNTERSIGN_DONE)
+        return outcome;
+    if (c->part != NULL)
+        return countersign_stream(c->connection, path, request, hand_part, c, &c->answer, &c->error);
+    return countersign_call(c->connection, path, request, &c->answer, &c->error);
+}
+
+/* The call, whatever its shape; *c is done by the caller. */
+static int call_of(struct cs_cli *cli, const struct cs_args *args, const char *path,
+                   const ProtobufCMessage *request, struct cs_arena *arena, struct calling *c)
 {
     struct cs_note note = { 0 };
-    struct countersign_options options = { 0 };
-    struct countersign_error error = { 0 };
-    struct countersign *connection = NULL;
-    struct countersign_answer *answer = NULL;
-    struct cs_span bytes;
     uint64_t seconds;
     if (!cs_ok(cs_arg_number(args, "timeout", 30, 1, 3600, &seconds, &note)))
         return cs_cli_usage(cli, "%s", note.text);
-    if (!where(cli, args, arena, &options))
+    if (!where(cli, args, arena, &c->options))
         return CS_EXIT_USAGE;
-    options.timeout_ms = (uint32_t)seconds * 1000;
-    if (!cs_ok(cs_proto_pack(request, arena, &bytes)))
+    c->options.timeout_ms = (uint32_t)seconds * 1000;
+    if (!cs_ok(cs_proto_pack(request, arena, &c->request)))
         return cs_cli_fail(cli, CS_EXIT_UNREACHABLE, "out of memory");
-    int outcome = countersign_open(&options, &connection, &error);
-    if (outcome == COUNTERSIGN_DONE)
-        outcome = countersign_call(connection, path, (struct countersign_bytes){ bytes.at, bytes.len },
-                                   &answer, &error);
-    int code = CS_EXIT_DONE;
+    int outcome = run_call(c, path);
+    if (c->unwanted)
+        return CS_EXIT_UNREACHABLE; /* and the reader knows why */
     if (outcome == COUNTERSIGN_REFUSED)
-        code = print_failure(cli, cs_arg_has(args, "json"), answer);
-    else if (outcome != COUNTERSIGN_DONE)
-        code = cs_cli_fail(cli, outcome == COUNTERSIGN_ARGUMENT ? CS_EXIT_USAGE : CS_EXIT_UNREACHABLE,
-                           "%s: %s", options.address, error.text);
-    else if (!cs_ok(cs_proto_unpack(response, cs_span_of(answer->response.at, answer->response.len), arena,
-                                    out)))
-        code = cs_cli_fail(cli, CS_EXIT_UNREACHABLE, "%s: answered what is no %s", options.address,
+        return print_failure(cli, cs_arg_has(args, "json"), c->answer);
+    if (outcome != COUNTERSIGN_DONE)
+        return cs_cli_fail(cli, outcome == COUNTERSIGN_ARGUMENT ? CS_EXIT_USAGE : CS_EXIT_UNREACHABLE,
+                           "%s: %s", c->options.address, c->error.text);
+    return CS_EXIT_DONE;
+}
+
+static void calling_done(struct calling *c)
+{
+    countersign_answer_free(c->answer);
+    countersign_close(c->connection);
+}
+
+int cs_call(struct cs_cli *cli, const struct cs_args *args, const char *path, const ProtobufCMessage *request,
+            const ProtobufCMessageDescriptor *response, struct cs_arena *arena, const ProtobufCMessage **out)
+{
+    struct calling c = { 0 };
+    int code = call_of(cli, args, path, request, arena, &c);
+    if (code == CS_EXIT_DONE &&
+        !cs_ok(
+            cs_proto_unpack(response, cs_span_of(c.answer->response.at, c.answer->response.len), arena, out)))
+        code = cs_cli_fail(cli, CS_EXIT_UNREACHABLE, "%s: answered what is no %s", c.options.address,
                            response->short_name);
-    countersign_answer_free(answer);
-    countersign_close(connection);
+    calling_done(&c);
+    return code;
+}
+
+int cs_call_stream(struct cs_cli *cli, const struct cs_args *args, const char *path,
+                   const ProtobufCMessage *request, int (*part)(void *ctx, struct cs_span message), void *ctx)
+{
+    CS_AUTO_ARENA struct cs_arena arena = { 0 };
+    struct calling c = { .part = part, .ctx = ctx };
+    int code = call_of(cli, args, path, request, &arena, &c);
+    calling_done(&c);
     return code;
 }

@@ -32,6 +32,12 @@
 int cs_call(struct cs_cli *cli, const struct cs_args *args, const char *path, const ProtobufCMessage *request,
             const ProtobufCMessageDescriptor *response, struct cs_arena *arena, const ProtobufCMessage **out);
 
+/* cs_call_stream calls a server-streaming RPC; part gets each message as it comes and ends the call by not
+ * returning 0: what it printed then stands alone, and the code is CS_EXIT_UNREACHABLE. Else as cs_call. */
+int cs_call_stream(struct cs_cli *cli, const struct cs_args *args, const char *path,
+                   const ProtobufCMessage *request, int (*part)(void *ctx, struct cs_span message),
+                   void *ctx);
+
 /* What a gRPC status means to a script, and its name; "status 99" forms live in room. */
 enum cs_exit cs_exit_of_status(uint32_t status);
 const char *cs_status_name(uint32_t status, char room[24]);

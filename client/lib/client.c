@@ -264,8 +264,8 @@ static CS_RESULT expire(struct cs_client *c, int64_t *out_mono_us)
     return CS_OK;
 }
 
-CS_RESULT cs_client_send(struct cs_client *c, const char *path, struct cs_span request, unsigned timeout_ms,
-                         uint64_t *out_id)
+static CS_RESULT send_call(struct cs_client *c, const char *path, struct cs_span request, unsigned timeout_ms,
+                           cs_client_part part, void *part_ctx, uint64_t *out_id)
 {
     if (c->lost)
         return CS_ERR(PEER_GONE);
@@ -275,6 +275,8 @@ CS_RESULT cs_client_send(struct cs_client *c, const char *path, struct cs_span r
     if (call == NULL)
         return CS_ERR(NO_MEMORY);
     call->client = c;
+    call->part = part;
+    call->part_ctx = part_ctx;
     call->answer.response.max = CS_CLIENT_ANSWER_MAX_LEN;
     call->deadline_mono_us = deadline_of(timeout_ms);
     cs_buf_put_u8(&call->request, 0);
@@ -294,6 +296,12 @@ CS_RESULT cs_client_send(struct cs_client *c, const char *path, struct cs_span r
         c->n_with_deadline++;
     *out_id = call->answer.id;
     return CS_OK;
+}
+
+CS_RESULT cs_client_send(struct cs_client *c, const char *path, struct cs_span request, unsigned timeout_ms,
+                         uint64_t *out_id)
+{
+    return send_call(c, path, request, timeout_ms, NULL, NULL, out_id);
 }
 
 static void hand_over(struct cs_client *c, struct cs_client_call *call, struct cs_client_answer *out)
@@ -359,5 +367,13 @@ CS_RESULT cs_client_call(struct cs_client *c, const char *path, struct cs_span r
 {
     uint64_t id;
     CS_TRY(cs_client_send(c, path, request, timeout_ms, &id));
+    return await(c, id, -1, out);
+}
+
+CS_RESULT cs_client_stream(struct cs_client *c, const char *path, struct cs_span request, unsigned timeout_ms,
+                           cs_client_part part, void *ctx, struct cs_client_answer *out)
+{
+    uint64_t id;
+    CS_TRY(send_call(c, path, request, timeout_ms, part, ctx, &id));
     return await(c, id, -1, out);
 }

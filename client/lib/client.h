@@ -56,6 +56,13 @@ void cs_client_close(struct cs_client *c); /* NULL-safe */
 CS_RESULT cs_client_call(struct cs_client *c, const char *path, struct cs_span request, unsigned timeout_ms,
                          struct cs_client_answer *out);
 
+/* Of a server-streaming call: each message as it comes, in order. A failure ends the call (status 1), the
+ * rest is not wanted. While it runs, nothing is read: a slow one slows the server down. */
+typedef cs_result (*cs_client_part)(void *ctx, struct cs_span message);
+/* cs_client_stream is cs_client_call for an answer of any number of messages, none of which is in *out. */
+CS_RESULT cs_client_stream(struct cs_client *c, const char *path, struct cs_span request, unsigned timeout_ms,
+                           cs_client_part part, void *ctx, struct cs_client_answer *out);
+
 /* cs_client_send queues a call and returns at once; bytes leave with the next poll or flush, so that
  * several calls share a write. The request is copied. */
 CS_RESULT cs_client_send(struct cs_client *c, const char *path, struct cs_span request, unsigned timeout_ms,

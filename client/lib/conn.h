@@ -24,6 +24,9 @@ struct cs_client_call {
     uint32_t http_status;
     bool status_seen, bad, late;
     const char *bad_why;
+    cs_client_part part; /* NULL: unary */
+    void *part_ctx;
+    bool unwanted; /* part failed */
 };
 
 struct cs_client_list {

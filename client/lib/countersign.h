@@ -154,6 +154,12 @@ int countersign_health(struct countersign *c, const char *service, struct counte
 /* Any unary RPC, "/package.Service/Method": octets in, octets out (response). It is sent once. */
 int countersign_call(struct countersign *c, const char *method, struct countersign_bytes message,
                      struct countersign_answer **out, struct countersign_error *error);
+/* Any server-streaming RPC. part gets each message as it comes, in order; while it runs nothing more is read,
+ * and when it does not return 0 the call ends with gRPC status CANCELLED. The answer has no message of its
+ * own. It is sent once. */
+int countersign_stream(struct countersign *c, const char *method, struct countersign_bytes message,
+                       int (*part)(void *ctx, struct countersign_bytes message), void *ctx,
+                       struct countersign_answer **out, struct countersign_error *error);
 
 /* Static texts. */
 const char *countersign_version(void);

@@ -108,8 +108,12 @@ static cs_result try_call(struct countersign *c, const struct cs_library_call *c
 {
     CS_TRY(reach(c, deadline_mono_us, note));
     unsigned timeout_ms = left_ms(deadline_mono_us);
-    cs_result r =
-        cs_client_call(c->client, call->method, call->message, timeout_ms > 0 ? timeout_ms : 1, out);
+    if (timeout_ms == 0)
+        timeout_ms = 1;
+    cs_result r = call->part != NULL
+                      ? cs_client_stream(c->client, call->method, call->message, timeout_ms, call->part,
+                                         call->part_ctx, out)
+                      : cs_client_call(c->client, call->method, call->message, timeout_ms, out);
     if (!cs_ok(r)) {
         if (cs_class(r) == CS_CLASS_PEER)
             cs_note_set(note, "%s", cs_client_failure(c->client));

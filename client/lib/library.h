@@ -34,7 +34,9 @@ struct cs_library_call {
     const char *method;
     struct cs_span message, request_id;
     enum cs_answer_kind kind;
-    bool once; /* no repeats */
+    bool once;           /* no repeats */
+    cs_client_part part; /* of a stream; NULL: unary */
+    void *part_ctx;
 };
 /* cs_library_run makes the call, with its repeats, as countersign.h promises of every call. */
 int cs_library_run(struct countersign *c, const struct cs_library_call *call, struct countersign_answer **out,

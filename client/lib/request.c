@@ -195,3 +195,24 @@ int countersign_call(struct countersign *c, const char *method, struct countersi
                                     .once = true };
     return cs_library_run(c, &call, out, error);
 }
+
+struct parts {
+    int (*part)(void *ctx, struct countersign_bytes message);
+    void *ctx;
+};
+
+static cs_result hand_part(void *ctx, struct cs_span message)
+{
+    const struct parts *p = ctx;
+    return p->part(p->ctx, (struct countersign_bytes){ message.at, message.len }) == 0 ? CS_OK : CS_ERR(IO);
+}
+
+int countersign_stream(struct countersign *c, const char *method, struct countersign_bytes message,
+                       int (*part)(void *ctx, struct countersign_bytes message), void *ctx,
+                       struct countersign_answer **out, struct countersign_error *error)
+{
+    struct parts parts = { part, ctx };
+    struct cs_library_call call = { method,       .message = span_of(message), .kind = CS_ANSWER_RAW,
+                                    .once = true, .part = hand_part,           .part_ctx = &parts };
+    return cs_library_run(c, &call, out, error);
+}

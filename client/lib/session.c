@@ -65,16 +65,27 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     return 0;
 }
 
-static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_t *at, size_t len,
-                   void *user_data)
+/* A whole message of a stream goes to its reader, and the next one begins. */
+static void hand_on(struct cs_client_call *call)
 {
-    (void)flags, (void)user_data;
-    struct cs_client_call *call = nghttp2_session_get_stream_user_data(session, stream_id);
-    if (call == NULL || call->bad)
-        return 0;
-    while (len > 0 && call->n_prefix < sizeof call->prefix) {
-        call->prefix[call->n_prefix++] = *at++;
-        len--;
+    if (call->part == NULL || call->bad || call->n_prefix < sizeof call->prefix ||
+        call->answer.response.len != call->want_len || call->answer.response.failed)
+        return;
+    if (!call->late && !cs_ok(call->part(call->part_ctx, cs_buf_span(&call->answer.response)))) {
+        call->unwanted = true;
+        spoil(call, "the reader wants no more");
+    }
+    cs_buf_reset(&call->answer.response);
+    call->n_prefix = 0;
+    call->want_len = 0;
+}
+
+/* Takes the octets of a message's prefix; false when the call is spoilt. */
+static bool take_prefix(struct cs_client_call *call, struct cs_span *io)
+{
+    while (io->len > 0 && call->n_prefix < sizeof call->prefix) {
+        call->prefix[call->n_prefix++] = *io->at;
+        *io = cs_span_of(io->at + 1, io->len - 1);
         if (call->n_prefix < sizeof call->prefix)
             continue;
         struct cs_reader r = cs_reader_init(cs_span_of(call->prefix, sizeof call->prefix));
@@ -84,13 +95,30 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
         if (call->want_len > CS_CLIENT_ANSWER_MAX_LEN)
             spoil(call, "the answer is over the maximum of 4 MiB");
     }
-    if (call->bad || len == 0)
-        return 0;
-    if (len > call->want_len - call->answer.response.len) {
-        spoil(call, "more than one message came");
-        return 0;
+    return !call->bad;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_t *at, size_t len,
+                   void *user_data)
+{
+    (void)flags, (void)user_data;
+    struct cs_client_call *call = nghttp2_session_get_stream_user_data(session, stream_id);
+    struct cs_span in = cs_span_of(at, len);
+    while (call != NULL && !call->bad && in.len != 0) {
+        if (!take_prefix(call, &in))
+            break;
+        size_t left = call->want_len - call->answer.response.len;
+        if (in.len > left && call->part == NULL) {
+            spoil(call, "more than one message came");
+            break;
+        }
+        size_t n = in.len < left ? in.len : left;
+        cs_buf_put(&call->answer.response, in.at, n);
+        in = cs_span_of(in.at + n, in.len - n);
+        if (call->answer.response.failed)
+            break;
+        hand_on(call);
     }
-    cs_buf_put(&call->answer.response, at, len);
     return 0;
 }
 
@@ -102,14 +130,16 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
         return 0;
     (void)!nghttp2_session_set_stream_user_data(session, stream_id, NULL);
     if (call->bad)
-        cs_client_fill_status(call, 13, call->bad_why);
+        cs_client_fill_status(call, call->unwanted ? 1 : 13, call->bad_why);
     else if (call->http_status != 0 && call->http_status != 200)
         cs_client_fill_status(call, cs_wire_status_of_http(call->http_status),
                               "the server answered with an HTTP error instead of a gRPC status");
     else if (!call->status_seen)
         cs_client_fill_status(call, cs_wire_status_of_reset(http2_error),
                               "the stream ended without a gRPC status");
-    else if (call->answer.status == 0 &&
+    else if (call->answer.status == 0 && call->part != NULL && call->n_prefix != 0)
+        cs_client_fill_status(call, 13, "the server said OK in the middle of a message");
+    else if (call->answer.status == 0 && call->part == NULL &&
              (call->n_prefix < sizeof call->prefix || call->answer.response.len < call->want_len))
         cs_client_fill_status(call, 13, "the server said OK without a whole message");
     if (call->answer.message.failed || call->answer.details.failed || call->answer.response.failed)

@@ -7,6 +7,7 @@
 #include "proxy/gate/numbers.h"
 #include "proxy/gate/stream.h"
 #include "proxy/gate/checkpoints.h"
+#include "proxy/gate/queries.h"
 #include "proxy/gate/report.h"
 
 static const struct {
@@ -18,6 +19,7 @@ static const struct {
     [CS_METHOD_DEPOSIT_EVIDENCE] = { "DepositEvidence", cs_rpc_deposit },
     [CS_METHOD_GET_CHECKPOINT] = { "GetCheckpoint", cs_rpc_checkpoint },
     [CS_METHOD_GET_RECEIPT] = { "GetReceipt", cs_rpc_receipt },
+    [CS_METHOD_QUERY_ISSUANCE] = { "QueryIssuance", cs_rpc_query },
     [CS_METHOD_RECALL_EVIDENCE] = { "RecallEvidence", cs_rpc_recall },
     [CS_METHOD_PLACE_HOLD] = { "PlaceHold", cs_rpc_place_hold },
     [CS_METHOD_LIFT_HOLD] = { "LiftHold", cs_rpc_lift_hold },

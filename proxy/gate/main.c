@@ -20,6 +20,7 @@
 #include "proxy/gate/gate.h"
 #include "proxy/gate/stream.h"
 #include "proxy/gate/checkpoints.h"
+#include "proxy/gate/queries.h"
 #include "proxy/gate/stops.h"
 #include "proxy/ipc/process.h"
 
@@ -121,6 +122,7 @@ static CS_RESULT gate_open(struct cs_gate *g, const char *ledger_path, uint32_t 
     CS_TRY(cs_checkpoints_open(g, note));
     CS_TRY(cs_gate_load_stops(g, note));
     CS_TRY(record_start(g));
+    CS_TRY(cs_queries_open(g, ledger_path, note));
     g->arena.max = CS_GATE_ARENA_MAX;
     g->lifeline_fd = CS_FD_LIFELINE;
     g->n_signers = n_signers;
@@ -185,14 +187,15 @@ static void watch(struct pollfd *p, const struct cs_chan *c)
 /* One turn: what is there is read, judged and appended; one commit; what that allows is sent. */
 static CS_RESULT turn(struct cs_gate *g, bool *out_end)
 {
-    struct pollfd p[2 + CS_GATE_SIGNERS_MAX];
+    struct pollfd p[3 + CS_GATE_SIGNERS_MAX];
     p[0] = (struct pollfd){ .fd = g->lifeline_fd, .events = POLLIN };
     watch(&p[1], &g->front);
     for (uint32_t i = 0; i < g->n_signers; i++)
         watch(&p[2 + i], &g->signer[i].chan);
+    p[2 + g->n_signers] = (struct pollfd){ .fd = cs_queries_fd(g), .events = POLLIN };
     bool soon = g->n_ready != 0 || g->n_unrecorded != 0 || g->ledger_failed || g->draining;
     int timeout_ms = g->calls_wait ? 0 : cs_checkpoints_wait_ms(g, soon ? 100 : -1);
-    if (poll(p, 2 + g->n_signers, timeout_ms) < 0 && errno != EINTR)
+    if (poll(p, 3 + g->n_signers, timeout_ms) < 0 && errno != EINTR)
         return CS_ERR(IO);
     if (p[0].revents != 0) {
         char byte;
@@ -211,9 +214,11 @@ static CS_RESULT turn(struct cs_gate *g, bool *out_end)
         CS_TRY(read_front(g));
     CS_TRY(probe_ledger(g));
     CS_TRY(cs_turn_end(g));
+    cs_queries_turn(g);
     CS_TRY(cs_streams_turn(g));
     CS_TRY(flush_all(g));
-    cs_checkpoints_sign(g, false); /* behind the answers: nobody waits for it */
+    cs_checkpoints_sign(g, false); /* behind the answers: only queries wait for it */
+    cs_queries_signed(g);
     return CS_OK;
 }
 
@@ -286,6 +291,7 @@ int main(int argc, char **argv)
         cs_stops_done(&g->recalls);
         cs_lists_close(g->lists);
         cs_gate_seats_done(g);
+        cs_queries_close(g->queries);
         cs_policy_free(g->policy);
     }
     return cs_ok(r) ? 0 : 1;

@@ -38,6 +38,14 @@ CS_RESULT cs_answer_part(struct cs_gate *g, uint64_t call, const ProtobufCMessag
     CS_AUTO_ARENA struct cs_arena arena = { .max = 2 * CS_ANSWER_MAX_LEN };
     struct cs_span packed;
     CS_TRY(cs_proto_pack(message, &arena, &packed));
+    return cs_answer_part_packed(g, call, packed);
+}
+
+CS_RESULT cs_answer_part_packed(struct cs_gate *g, uint64_t call, struct cs_span packed)
+{
+    struct cs_stream *s = call != 0 ? cs_stream_of_call(g, call) : NULL;
+    if (s == NULL || s->credit == 0)
+        return CS_ERR(AGAIN);
     CS_TRY(cs_msg_part_put(&g->front, call, packed));
     s->credit--;
     return CS_OK;

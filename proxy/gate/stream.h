@@ -42,6 +42,8 @@ struct cs_stream *cs_stream_of_call(struct cs_gate *g, uint64_t call); /* NULL: 
 /* cs_answer_part sends one message of a stream. AGAIN when the reader has to make room first, or none is
  * open for the call: nothing was sent. */
 CS_RESULT cs_answer_part(struct cs_gate *g, uint64_t call, const ProtobufCMessage *message);
+/* The same with a message that is packed already. */
+CS_RESULT cs_answer_part_packed(struct cs_gate *g, uint64_t call, struct cs_span packed);
 /* cs_stream_end sends the final status and frees the stream. */
 CS_RESULT cs_stream_end(struct cs_gate *g, struct cs_stream *s, uint32_t status, const char *text);
 /* cs_stream_more gives credit and asks the pump. Nothing for a call that is no open stream: it ended. */

@@ -73,6 +73,7 @@ enum cs_method_shape { CS_UNARY = 1, CS_STREAMING };
     X(LIST_CLIENTS, "countersign.v1.StatusService", "ListClients", CS_UNARY)                  \
     X(GET_CHECKPOINT, "countersign.v1.LedgerService", "GetCheckpoint", CS_UNARY)              \
     X(GET_RECEIPT, "countersign.v1.LedgerService", "GetReceipt", CS_UNARY)                    \
+    X(QUERY_ISSUANCE, "countersign.v1.LedgerService", "QueryIssuance", CS_STREAMING)          \
     X(METRICS, "", "", CS_UNARY)
 
 enum cs_method {

@@ -4,13 +4,14 @@
 
 #include "proxy/ledger/store.h"
 
-enum reader_statement { READ_HEAD, READ_ENTRY, READ_EVIDENCE, READ_OUTCOME, READ_COUNT };
+enum reader_statement { READ_HEAD, READ_ENTRY, READ_EVIDENCE, READ_OUTCOME, READ_CHECKPOINT, READ_COUNT };
 
 static const char *const reader_sql[READ_COUNT] = {
     [READ_HEAD] = CS_SQL_READ_HEAD,
     [READ_ENTRY] = CS_SQL_READ_ENTRY,
     [READ_EVIDENCE] = CS_SQL_READ_EVIDENCE,
     [READ_OUTCOME] = CS_SQL_OUTCOME_ROW,
+    [READ_CHECKPOINT] = CS_SQL_LAST_CHECKPOINT,
 };
 
 struct cs_ledger_reader {
@@ -137,6 +138,18 @@ CS_RESULT cs_ledger_reader_outcome(struct cs_ledger_reader *r, uint64_t intent_s
     cs_bind_u64(s, 1, intent_seq);
     CS_TRY(one_row(r, s, &row, note));
     *out_seq = row ? cs_column_u64(s, 0) : 0;
+    return CS_OK;
+}
+
+CS_RESULT cs_ledger_reader_checkpoint(struct cs_ledger_reader *r, uint64_t *out_size,
+                                      struct cs_span *out_note, struct cs_note *note)
+{
+    sqlite3_stmt *s = r->statement[READ_CHECKPOINT];
+    bool row = false;
+    (void)sqlite3_reset(s);
+    CS_TRY(one_row(r, s, &row, note));
+    *out_size = row ? cs_column_u64(s, 0) : 0;
+    *out_note = row ? cs_column_span(s, 1) : cs_span_of(NULL, 0);
     return CS_OK;
 }
 

@@ -27,6 +27,9 @@ CS_RESULT cs_ledger_reader_evidence(struct cs_ledger_reader *r, struct cs_span d
 /* Sequence of the Outcome that closes an intent, 0 while it is open. */
 CS_RESULT cs_ledger_reader_outcome(struct cs_ledger_reader *r, uint64_t intent_seq, uint64_t *out_seq,
                                    struct cs_note *note);
+/* Size and note of the newest signed checkpoint, without cosignatures; size 0 when there is none. */
+CS_RESULT cs_ledger_reader_checkpoint(struct cs_ledger_reader *r, uint64_t *out_size,
+                                      struct cs_span *out_note, struct cs_note *note);
 
 /* cs_ledger_entry_parse decodes canonical bytes of the entry seq into the arena; STORE_CORRUPT unless
  * they are one. */

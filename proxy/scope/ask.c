@@ -1,42 +1,31 @@
+#include "proxy/scope/ask.h"
+
 #include <stdlib.h>
 
-#include "proxy/keyindex/folder.h"
 #include "proxy/scope/cover.h"
-#include "proxy/scope/index.h"
-#include "proxy/scope/query.h"
-
-typedef Countersign__Ledger__V1__Entry entry_t;
+#include "proxy/tlog/checkpoint.h"
 
 enum { GROUPS = 64, PROGRESS_EVERY = 512 };
-
-struct asking {
-    const struct cs_scope_query *q;
-    const struct cs_scope_options *o;
-    struct cs_ledger_reader *reader;
-    struct cs_fact_source source;
-    struct cs_run_folder folder;
-    struct cs_arena arena;
-    struct cs_scope_cover cover;
-    struct cs_merkle fold;
-    struct cs_numbers candidates;
-    uint64_t done, total; /* for the progress */
-    struct cs_note *note;
-};
 
 void cs_scope_cover_done(struct cs_scope_cover *c)
 {
     free(c->piece);
+    cs_buf_done(&c->checkpoint);
     *c = (struct cs_scope_cover){ 0 };
 }
 
-static void tell(struct asking *a, uint64_t n)
+CS_RESULT cs_ask_tell(struct cs_scope_ask *a, uint64_t n)
 {
     a->done += n;
-    if (a->o->progress != NULL && (n >= PROGRESS_EVERY || a->done % PROGRESS_EVERY == 0))
-        a->o->progress(a->o->progress_ctx, a->done, a->total);
+    if (a->o.progress != NULL && (n >= PROGRESS_EVERY || a->done % PROGRESS_EVERY == 0))
+        a->o.progress(a->o.progress_ctx, a->done, a->total);
+    if (a->o.stop == NULL || !atomic_load_explicit(a->o.stop, memory_order_relaxed))
+        return CS_OK;
+    cs_note_set(a->note, "the query was given up");
+    return CS_ERR(TIMEOUT);
 }
 
-static CS_RESULT get_bytes(struct asking *a, uint64_t seq, struct cs_span *out)
+CS_RESULT cs_ask_bytes(struct cs_scope_ask *a, uint64_t seq, struct cs_span *out)
 {
     cs_result r = cs_ledger_reader_entry(a->reader, seq, out, a->note);
     if (cs_is(r, CS_NUM_NOT_FOUND)) {
@@ -46,7 +35,7 @@ static CS_RESULT get_bytes(struct asking *a, uint64_t seq, struct cs_span *out)
     return r;
 }
 
-static CS_RESULT parse(struct asking *a, uint64_t seq, struct cs_span bytes, const entry_t **out)
+CS_RESULT cs_ask_parse(struct cs_scope_ask *a, uint64_t seq, struct cs_span bytes, const entry_t **out)
 {
     cs_arena_reset(&a->arena);
     cs_result r = cs_ledger_entry_parse(bytes, seq, &a->arena, out);
@@ -56,14 +45,14 @@ static CS_RESULT parse(struct asking *a, uint64_t seq, struct cs_span bytes, con
 }
 
 /* The first entry whose time is not below, size + 1 without one: times never go back. */
-static CS_RESULT first_not_before(struct asking *a, int64_t unix_us, uint64_t *out)
+static CS_RESULT first_not_before(struct cs_scope_ask *a, int64_t unix_us, uint64_t *out)
 {
     uint64_t low = 1, high = a->cover.size + 1;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         struct cs_span bytes;
         int64_t time = 0;
-        CS_TRY(get_bytes(a, middle, &bytes));
+        CS_TRY(cs_ask_bytes(a, middle, &bytes));
         CS_TRY(cs_ledger_entry_time(bytes, &time));
         if (time < unix_us)
             low = middle + 1;
@@ -74,7 +63,7 @@ static CS_RESULT first_not_before(struct asking *a, int64_t unix_us, uint64_t *o
     return CS_OK;
 }
 
-static CS_RESULT bound_time(struct asking *a)
+static CS_RESULT bound_time(struct cs_scope_ask *a)
 {
     a->cover.first_in_time = 1;
     a->cover.last_in_time = a->cover.size;
@@ -87,43 +76,64 @@ static CS_RESULT bound_time(struct asking *a)
     return CS_OK;
 }
 
-static CS_RESULT put_piece(struct asking *a, uint64_t from, uint64_t to, const struct cs_sha256 *run_root)
+/* A perfect subtree takes its place behind those before it. */
+static CS_RESULT put_piece(struct cs_scope_ask *a, const struct cs_scope_piece *p)
 {
     struct cs_scope_cover *c = &a->cover;
+    CS_TRY(cs_cover_put(&a->fold, p->to - p->from + 1, &p->root));
     struct cs_scope_piece *at = reallocarray(c->piece, c->n_pieces + 1u, sizeof *at);
     if (at == NULL)
         return CS_ERR(NO_MEMORY);
     c->piece = at;
-    at[c->n_pieces] = (struct cs_scope_piece){ .from = from, .to = to, .by_run = run_root != NULL };
-    if (run_root != NULL)
-        at[c->n_pieces].root = *run_root;
-    c->n_pieces++;
-    *(run_root != NULL ? &c->by_runs : &c->by_reading) += to - from + 1;
+    at[c->n_pieces++] = *p;
+    *(p->by_run ? &c->by_runs : &c->by_reading) += p->to - p->from + 1;
+    if (a->fold.size == c->checkpoint_size)
+        a->checkpoint_root = cs_merkle_root(&a->fold);
     return CS_OK;
 }
 
 /* ---- a piece that is read ---- */
 
-static CS_RESULT read_piece(struct asking *a, uint64_t from, uint64_t to)
+static CS_RESULT read_perfect(struct cs_scope_ask *a, uint64_t from, uint64_t to)
 {
-    if (from > to)
-        return CS_OK;
-    CS_TRY(put_piece(a, from, to, NULL));
+    struct cs_merkle own = { 0 };
     for (uint64_t seq = from; seq <= to; seq++) {
         struct cs_span bytes;
         const entry_t *e = NULL;
         bool match = false, unreadable = false;
-        CS_TRY(get_bytes(a, seq, &bytes));
+        CS_TRY(cs_ask_bytes(a, seq, &bytes));
         struct cs_sha256 leaf = cs_merkle_leaf(bytes);
-        CS_TRY(cs_cover_put(&a->fold, 1, &leaf));
-        tell(a, 1);
+        cs_merkle_append(&own, &leaf);
+        CS_TRY(cs_ask_tell(a, 1));
         if (seq < a->cover.first_in_time || seq > a->cover.last_in_time)
             continue;
-        CS_TRY(parse(a, seq, bytes, &e));
+        CS_TRY(cs_ask_parse(a, seq, bytes, &e));
         CS_TRY(cs_scope_matches(a->q, &a->source, e, &match, &unreadable, a->note));
         if (match)
             CS_TRY(cs_numbers_put(&a->candidates, seq));
         a->cover.unreadable += unreadable;
+    }
+    const struct cs_scope_piece piece = { from, to, false, cs_merkle_root(&own) };
+    return put_piece(a, &piece);
+}
+
+/* The end of the widest perfect subtree that begins at from and does not go beyond to. */
+static uint64_t perfect_to(uint64_t from, uint64_t to)
+{
+    uint64_t span = 1;
+    while (((from - 1) & (2 * span - 1)) == 0 && 2 * span - 1 <= to - from)
+        span *= 2;
+    return from + span - 1;
+}
+
+/* The checkpoint's size is a boundary, so that its root can be had from the fold. */
+static CS_RESULT read_piece(struct cs_scope_ask *a, uint64_t from, uint64_t to)
+{
+    uint64_t mark = a->cover.checkpoint_size;
+    while (from <= to) {
+        uint64_t end = perfect_to(from, from <= mark && mark < to ? mark : to);
+        CS_TRY(read_perfect(a, from, end));
+        from = end + 1;
     }
     return CS_OK;
 }
@@ -137,7 +147,7 @@ static int by_number(const void *a, const void *b)
 }
 
 /* All numbers of the run that carry one of the group's terms. */
-static CS_RESULT union_of(struct asking *a, struct cs_run *run, unsigned group, struct cs_numbers *out)
+static CS_RESULT union_of(struct cs_scope_ask *a, struct cs_run *run, unsigned group, struct cs_numbers *out)
 {
     uint32_t found = 0;
     out->n = 0;
@@ -183,7 +193,7 @@ static int by_size(const void *a, const void *b)
     return x->n < y->n ? -1 : x->n > y->n;
 }
 
-static CS_RESULT sizes_of(struct asking *a, struct cs_run *run, struct group_size *out, unsigned *out_n)
+static CS_RESULT sizes_of(struct cs_scope_ask *a, struct cs_run *run, struct group_size *out, unsigned *out_n)
 {
     uint64_t groups = cs_scope_groups(a->q);
     *out_n = 0;
@@ -205,7 +215,7 @@ static CS_RESULT sizes_of(struct asking *a, struct cs_run *run, struct group_siz
     return CS_OK;
 }
 
-static CS_RESULT find_in(struct asking *a, struct cs_run *run, struct cs_numbers *out)
+static CS_RESULT find_in(struct cs_scope_ask *a, struct cs_run *run, struct cs_numbers *out)
 {
     CS_AUTO_NUMBERS struct cs_numbers other = { 0 };
     struct group_size size[GROUPS];
@@ -228,7 +238,7 @@ static CS_RESULT find_in(struct asking *a, struct cs_run *run, struct cs_numbers
 }
 
 /* Entries of the query's kinds whose facts are not all known. */
-static CS_RESULT count_unreadable(struct asking *a, struct cs_run *run, uint64_t *out)
+static CS_RESULT count_unreadable(struct cs_scope_ask *a, struct cs_run *run, uint64_t *out)
 {
     static const char why[] = { 't', 'e' };
     uint64_t want = cs_scope_wants(a->q);
@@ -251,8 +261,25 @@ static CS_RESULT count_unreadable(struct asking *a, struct cs_run *run, uint64_t
     return CS_OK;
 }
 
+/* Only a gate that signed no checkpoint for a whole group of entries leaves one inside a run. */
+static CS_RESULT checkpoint_inside(struct cs_scope_ask *a, const struct cs_run_head *h)
+{
+    struct cs_merkle part = a->fold;
+    uint64_t mark = a->cover.checkpoint_size;
+    if (h->from > mark || mark >= h->to)
+        return CS_OK;
+    for (uint64_t seq = h->from; seq <= mark; seq++) {
+        struct cs_span bytes;
+        CS_TRY(cs_ask_bytes(a, seq, &bytes));
+        struct cs_sha256 leaf = cs_merkle_leaf(bytes);
+        cs_merkle_append(&part, &leaf);
+    }
+    a->checkpoint_root = cs_merkle_root(&part);
+    return CS_OK;
+}
+
 /* A run that is not what was written answers for nothing: its entries are read instead. */
-static CS_RESULT run_piece(struct asking *a, struct cs_run *run)
+static CS_RESULT run_piece(struct cs_scope_ask *a, struct cs_run *run)
 {
     CS_AUTO_NUMBERS struct cs_numbers found = { 0 };
     const struct cs_run_head *h = cs_run_head(run);
@@ -272,14 +299,15 @@ static CS_RESULT run_piece(struct asking *a, struct cs_run *run)
         if (found.at[i] >= a->cover.first_in_time && found.at[i] <= a->cover.last_in_time)
             CS_TRY(cs_numbers_put(&a->candidates, found.at[i]));
     a->cover.unreadable += unreadable;
-    CS_TRY(cs_cover_put(&a->fold, h->to - h->from + 1, &h->cover));
-    tell(a, h->to - h->from + 1);
-    return put_piece(a, h->from, h->to, &h->cover);
+    CS_TRY(checkpoint_inside(a, h));
+    const struct cs_scope_piece piece = { h->from, h->to, true, h->cover };
+    CS_TRY(put_piece(a, &piece));
+    return cs_ask_tell(a, h->to - h->from + 1);
 }
 
-/* ---- all pieces, then the candidates ---- */
+/* ---- all pieces ---- */
 
-static CS_RESULT gather(struct asking *a, bool use_runs)
+static CS_RESULT gather(struct cs_scope_ask *a, bool use_runs)
 {
     uint64_t at = 1;
     uint32_t n_bad = a->cover.n_bad;
@@ -287,6 +315,8 @@ static CS_RESULT gather(struct asking *a, bool use_runs)
     a->cover = (struct cs_scope_cover){ .size = a->cover.size,
                                         .root = a->cover.root,
                                         .last_unix_us = a->cover.last_unix_us,
+                                        .checkpoint_size = a->cover.checkpoint_size,
+                                        .checkpoint = a->cover.checkpoint,
                                         .n_bad = n_bad,
                                         .first_in_time = a->cover.first_in_time,
                                         .last_in_time = a->cover.last_in_time };
@@ -304,13 +334,13 @@ static CS_RESULT gather(struct asking *a, bool use_runs)
     return read_piece(a, at, a->cover.size);
 }
 
-static bool folds(const struct asking *a)
+static bool folds(const struct cs_scope_ask *a)
 {
     struct cs_sha256 root = cs_merkle_root(&a->fold);
     return a->fold.size == a->cover.size && cs_span_eq(cs_sha256_span(&root), cs_sha256_span(&a->cover.root));
 }
 
-static CS_RESULT gather_and_fold(struct asking *a)
+static CS_RESULT gather_and_fold(struct cs_scope_ask *a)
 {
     CS_TRY(gather(a, true));
     if (!folds(a) && a->cover.by_runs != 0) { /* the runs are not of these entries */
@@ -324,73 +354,33 @@ static CS_RESULT gather_and_fold(struct asking *a)
     return CS_ERR(STORE_CORRUPT);
 }
 
-static CS_RESULT result_of(struct asking *a, const entry_t *intent, enum cs_scope_result *out,
-                           uint64_t *out_seq)
+static CS_RESULT take_checkpoint(struct cs_scope_ask *a)
 {
-    uint64_t seq = 0;
-    struct cs_span bytes;
-    const entry_t *e = NULL;
-    CS_AUTO_ARENA struct cs_arena arena = { 0 };
-    CS_TRY(cs_ledger_reader_outcome(a->reader, intent->seq, &seq, a->note));
-    *out_seq = seq;
-    *out = CS_SCOPE_OPEN;
-    if (seq == 0)
+    struct cs_span text;
+    CS_TRY(cs_ledger_reader_checkpoint(a->reader, &a->cover.checkpoint_size, &text, a->note));
+    cs_buf_put(&a->cover.checkpoint, text.at, text.len);
+    return cs_buf_end(&a->cover.checkpoint);
+}
+
+/* Who signed it is not asked here; that it is about these entries is. */
+static CS_RESULT check_checkpoint(struct cs_scope_ask *a)
+{
+    struct cs_tlog_note note;
+    struct cs_tlog_checkpoint said;
+    uint64_t size = a->cover.checkpoint_size;
+    if (size == 0)
         return CS_OK;
-    cs_result r = get_bytes(a, seq, &bytes);
-    if (cs_ok(r))
-        r = cs_ledger_entry_parse(bytes, seq, &arena, &e);
-    CS_TRY(r);
-    if (e->body_case != COUNTERSIGN__LEDGER__V1__ENTRY__BODY_OUTCOME ||
-        e->outcome->intent_seq != intent->seq) {
-        cs_note_set(a->note, "ledger: entry %llu is not the outcome of intent %llu", (unsigned long long)seq,
-                    (unsigned long long)intent->seq);
-        return CS_ERR(STORE_CORRUPT);
-    }
-    *out = e->outcome->result == COUNTERSIGN__LEDGER__V1__OUTCOME_RESULT__OUTCOME_RESULT_SIGNED
-               ? CS_SCOPE_SIGNED
-           : e->outcome->result == COUNTERSIGN__LEDGER__V1__OUTCOME_RESULT__OUTCOME_RESULT_UNKNOWN
-               ? CS_SCOPE_UNKNOWN
-               : CS_SCOPE_NOT_SIGNED;
-    return CS_OK;
-}
-
-/* The TBS for the visitor, where the query did not need it. */
-static void add_tbs(struct asking *a, const entry_t *e)
-{
-    struct cs_fact_source *s = &a->source;
-    if (s->has_tbs || e->body_case != COUNTERSIGN__LEDGER__V1__ENTRY__BODY_INTENT)
-        return;
-    if (s->tbs == NULL)
-        s->tbs = calloc(1, sizeof *s->tbs);
-    if (s->tbs != NULL)
-        s->has_tbs = cs_ok(cs_tbs_parse(cs_span_of(e->intent->tbs.data, e->intent->tbs.len), s->tbs, NULL));
-}
-
-static CS_RESULT confirm(struct asking *a, uint64_t seq, cs_scope_visit visit, void *ctx)
-{
-    struct cs_span bytes;
-    const entry_t *e = NULL;
-    bool match = false, unreadable = false;
-    struct cs_scope_hit hit = { .result = CS_SCOPE_OTHER };
-    CS_TRY(get_bytes(a, seq, &bytes));
-    CS_TRY(parse(a, seq, bytes, &e));
-    CS_TRY(cs_scope_matches(a->q, &a->source, e, &match, &unreadable, a->note));
-    if (e->body_case == COUNTERSIGN__LEDGER__V1__ENTRY__BODY_REFUSAL)
-        hit.result = CS_SCOPE_REFUSED;
-    else if (e->body_case == COUNTERSIGN__LEDGER__V1__ENTRY__BODY_INTENT && match)
-        CS_TRY(result_of(a, e, &hit.result, &hit.outcome_seq));
-    if (!match || (a->q->results != 0 && (a->q->results & (uint32_t)hit.result) == 0)) {
-        a->cover.rejected++;
+    if (size <= a->cover.size && cs_ok(cs_tlog_note_parse(cs_buf_span(&a->cover.checkpoint), &note)) &&
+        cs_ok(cs_tlog_checkpoint_parse(note.text, &said)) && said.size == size &&
+        cs_span_eq(cs_sha256_span(&said.root), cs_sha256_span(&a->checkpoint_root)))
         return CS_OK;
-    }
-    add_tbs(a, e);
-    hit.entry = e;
-    hit.tbs = a->source.has_tbs ? a->source.tbs : NULL;
-    a->cover.confirmed++;
-    return visit(ctx, &hit);
+    cs_note_set(a->note,
+                "ledger: its newest checkpoint, of %llu entries, is not about these %llu; run ledger verify",
+                (unsigned long long)size, (unsigned long long)a->cover.size);
+    return CS_ERR(STORE_CORRUPT);
 }
 
-static CS_RESULT ask(struct asking *a, cs_scope_visit visit, void *ctx)
+CS_RESULT cs_ask_gather(struct cs_scope_ask *a)
 {
     struct cs_ledger_head head;
     CS_TRY(cs_ledger_reader_begin(a->reader, &head, a->note));
@@ -398,46 +388,11 @@ static CS_RESULT ask(struct asking *a, cs_scope_visit visit, void *ctx)
     a->cover.root = head.root;
     a->cover.last_unix_us = head.last_unix_us;
     a->total = head.size;
+    CS_TRY(take_checkpoint(a));
     CS_TRY(bound_time(a));
     CS_TRY(gather_and_fold(a));
+    CS_TRY(check_checkpoint(a));
     a->cover.candidates = a->candidates.n;
     a->total = head.size + a->candidates.n;
-    for (size_t i = 0; i < a->candidates.n; i++) {
-        CS_TRY(confirm(a, a->candidates.at[i], visit, ctx));
-        tell(a, 1);
-    }
-    if (a->o->progress != NULL)
-        a->o->progress(a->o->progress_ctx, a->total, a->total);
     return CS_OK;
-}
-
-CS_RESULT cs_scope_run(const char *ledger, const struct cs_scope_query *q, const struct cs_scope_options *o,
-                       cs_scope_visit visit, void *ctx, struct cs_scope_cover *out, struct cs_note *note)
-{
-    CS_AUTO_BUF struct cs_buf path = { 0 };
-    struct asking a = { .q = q, .o = o, .folder = { .fd = -1, .lock_fd = -1 }, .note = note };
-    struct cs_note ignored = { "" };
-    if (q->n_selectors > CS_SCOPE_SELECTORS_MAX)
-        return CS_ERR(ARGUMENT);
-    for (uint32_t i = 0; i < q->n_selectors; i++)
-        if (q->selector[i].group >= GROUPS)
-            return CS_ERR(ARGUMENT);
-    CS_TRY(cs_scope_index_path(ledger, o->index, &path));
-    CS_TRY(cs_ledger_reader_open(ledger, &a.reader, note));
-    a.source.reader = a.reader;
-    /* without an index everything is read: slower, and as true */
-    if (!o->scan &&
-        cs_ok(cs_run_folder_open((const char *)path.at, CS_SCOPE_INDEX, false, &a.folder, &ignored)))
-        a.cover.n_bad = a.folder.n_bad;
-    cs_result r = ask(&a, visit, ctx);
-    cs_run_folder_close(&a.folder);
-    cs_fact_source_done(&a.source);
-    cs_numbers_done(&a.candidates);
-    cs_arena_done(&a.arena);
-    cs_ledger_reader_close(a.reader);
-    if (cs_ok(r))
-        *out = a.cover;
-    else
-        cs_scope_cover_done(&a.cover);
-    return r;
 }

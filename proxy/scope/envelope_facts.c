@@ -99,11 +99,13 @@ void cs_envelope_facts(struct cs_span envelope, struct cs_arena *arena, struct c
 {
     const ProtobufCMessage *m = NULL;
     const statement_t *s = NULL;
+    struct cs_sha256 payload = { { 0 } };
     if (cs_ok(cs_proto_unpack(&countersign__v1__envelope__descriptor, envelope, arena, &m))) {
         const Countersign__V1__Envelope *e = (const Countersign__V1__Envelope *)(const void *)m;
         if (cs_ok(cs_proto_unpack(&countersign__v1__statement__descriptor, cs_proto_span(e->payload), arena,
                                   &m)))
             s = (const statement_t *)(const void *)m;
+        payload = cs_sha256(cs_proto_span(e->payload));
     }
     if (s == NULL || s->header == NULL) {
         put(out, CS_FACT_UNREADABLE, cs_span_str("e"));
@@ -112,6 +114,7 @@ void cs_envelope_facts(struct cs_span envelope, struct cs_arena *arena, struct c
     const Countersign__V1__Header *h = s->header;
     put_body(out, s); /* first: this is what most questions are about */
     put(out, CS_FACT_STATEMENT, cs_proto_span(h->statement_id));
+    put(out, CS_FACT_PAYLOAD, cs_sha256_span(&payload));
     put(out, CS_FACT_ATTESTER, cs_proto_span(h->attester));
     put_octet(out, CS_FACT_ROLE, (int)h->role);
     if (h->software != NULL && h->software->name.len != 0) {

@@ -43,10 +43,11 @@ enum cs_fact {
     CS_FACT_PERSPECTIVE,
     /* 't' or 'e': the TBS or an envelope could not be read, so facts may be missing */
     CS_FACT_UNREADABLE,
+    CS_FACT_PAYLOAD, /* of the evidence: SHA-256 of a statement's bytes */
     CS_FACT_END
 };
 
-enum { CS_SCOPE_INDEX = 0x53430001 /* "SC", version of the facts */ };
+enum { CS_SCOPE_INDEX = 0x53430002 /* "SC", version of the facts */ };
 
 #define CS_FACT_BIT(fact) (UINT64_C(1) << (fact))
 /* Facts that need the TBS parsed, or envelopes read. */
@@ -57,7 +58,7 @@ enum { CS_SCOPE_INDEX = 0x53430001 /* "SC", version of the facts */ };
     (CS_FACT_BIT(CS_FACT_STATEMENT) | CS_FACT_BIT(CS_FACT_ATTESTER) | CS_FACT_BIT(CS_FACT_ROLE) | \
      CS_FACT_BIT(CS_FACT_PERSON) | CS_FACT_BIT(CS_FACT_METHOD) | CS_FACT_BIT(CS_FACT_SOFTWARE) |  \
      CS_FACT_BIT(CS_FACT_SOFTWARE_VERSION) | CS_FACT_BIT(CS_FACT_RECORD) |                        \
-     CS_FACT_BIT(CS_FACT_RECORD_VERSION) | CS_FACT_BIT(CS_FACT_PERSPECTIVE))
+     CS_FACT_BIT(CS_FACT_RECORD_VERSION) | CS_FACT_BIT(CS_FACT_PERSPECTIVE) | CS_FACT_BIT(CS_FACT_PAYLOAD))
 #define CS_FACTS_ALL (~UINT64_C(0))
 
 /* False stops the visit; that is a success. The value lives during the call. */

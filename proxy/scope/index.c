@@ -6,6 +6,8 @@
 #include "proxy/scope/cover.h"
 #include "proxy/scope/facts.h"
 
+_Static_assert((int)CS_SCOPE_GROUP == (int)CS_RUN_GROUP, "a group of entries is one run");
+
 CS_RESULT cs_scope_index_path(const char *ledger, const char *index, struct cs_buf *out)
 {
     if (index != NULL)
@@ -26,6 +28,7 @@ struct indexing {
     cs_result failed; /* of a put */
     cs_ledger_progress progress;
     void *ctx;
+    const atomic_bool *stop; /* NULL: never */
     struct cs_scope_index_report report;
     struct cs_note *note;
 };
@@ -101,6 +104,10 @@ static CS_RESULT seal_all(struct indexing *x)
         uint64_t from = first_gap(&x->folder, head.size);
         if (from == 0)
             return CS_OK;
+        if (x->stop != NULL && atomic_load(x->stop)) {
+            cs_note_set(x->note, "the index was not brought up to date: asked to stop");
+            return CS_ERR(TIMEOUT);
+        }
         CS_TRY(seal_group(x, from));
         if (x->progress != NULL)
             x->progress(x->ctx, from + CS_RUN_GROUP - 1, head.size);
@@ -150,26 +157,39 @@ static CS_RESULT update(struct indexing *x)
     return CS_ERR(STORE_CORRUPT);
 }
 
+static CS_RESULT update_at(const char *ledger, const char *index, struct indexing *x,
+                           struct cs_scope_index_report *out)
+{
+    CS_AUTO_BUF struct cs_buf path = { 0 };
+    CS_TRY(cs_scope_index_path(ledger, index, &path));
+    CS_TRY(cs_ledger_reader_open(ledger, &x->reader, x->note));
+    x->source.reader = x->reader;
+    cs_result r = cs_run_folder_open((const char *)path.at, CS_SCOPE_INDEX, true, &x->folder, x->note);
+    if (cs_ok(r)) {
+        r = update(x);
+        x->report.n_runs = x->folder.n_runs;
+        x->report.n_bad = x->folder.n_bad;
+        cs_run_folder_close(&x->folder);
+    }
+    cs_fact_source_done(&x->source);
+    cs_postings_done(&x->postings);
+    cs_arena_done(&x->arena);
+    cs_ledger_reader_close(x->reader);
+    if (cs_ok(r))
+        *out = x->report;
+    return r;
+}
+
 CS_RESULT cs_scope_index_update(const char *ledger, const char *index, cs_ledger_progress progress, void *ctx,
                                 struct cs_scope_index_report *out, struct cs_note *note)
 {
-    CS_AUTO_BUF struct cs_buf path = { 0 };
     struct indexing x = { .progress = progress, .ctx = ctx, .note = note };
-    CS_TRY(cs_scope_index_path(ledger, index, &path));
-    CS_TRY(cs_ledger_reader_open(ledger, &x.reader, note));
-    x.source.reader = x.reader;
-    cs_result r = cs_run_folder_open((const char *)path.at, CS_SCOPE_INDEX, true, &x.folder, note);
-    if (cs_ok(r)) {
-        r = update(&x);
-        x.report.n_runs = x.folder.n_runs;
-        x.report.n_bad = x.folder.n_bad;
-        cs_run_folder_close(&x.folder);
-    }
-    cs_fact_source_done(&x.source);
-    cs_postings_done(&x.postings);
-    cs_arena_done(&x.arena);
-    cs_ledger_reader_close(x.reader);
-    if (cs_ok(r))
-        *out = x.report;
-    return r;
+    return update_at(ledger, index, &x, out);
+}
+
+CS_RESULT cs_scope_index_keep(const char *ledger, const char *index, const atomic_bool *stop,
+                              struct cs_scope_index_report *out, struct cs_note *note)
+{
+    struct indexing x = { .stop = stop, .note = note };
+    return update_at(ledger, index, &x, out);
 }

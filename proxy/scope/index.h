@@ -6,8 +6,12 @@
 #ifndef CS_SCOPE_INDEX_H
 #define CS_SCOPE_INDEX_H
 
+#include <stdatomic.h>
+
 #include "proxy/base/bytes.h"
 #include "proxy/ledger/verify.h"
+
+enum { CS_SCOPE_GROUP = 4096 }; /* entries indexed at once; what is behind the last whole group is read */
 
 struct cs_scope_index_report {
     uint64_t n_entries;        /* of the ledger, at the last snapshot */
@@ -28,5 +32,9 @@ CS_RESULT cs_scope_index_path(const char *ledger, const char *index, struct cs_b
  * the ledger cannot be read. What was sealed before a failure stays. */
 CS_RESULT cs_scope_index_update(const char *ledger, const char *index, cs_ledger_progress progress, void *ctx,
                                 struct cs_scope_index_report *out, struct cs_note *note);
+
+/* The same, without progress; once *stop is true it ends with TIMEOUT after the group it is at. */
+CS_RESULT cs_scope_index_keep(const char *ledger, const char *index, const atomic_bool *stop,
+                              struct cs_scope_index_report *out, struct cs_note *note);
 
 #endif

@@ -6,6 +6,8 @@
 #ifndef CS_SCOPE_QUERY_H
 #define CS_SCOPE_QUERY_H
 
+#include <stdatomic.h>
+
 #include "proxy/scope/facts.h"
 #include "proxy/ledger/verify.h"
 
@@ -47,11 +49,12 @@ struct cs_scope_hit {
 /* Hits come in the order of the ledger. A failure ends the query and is returned. */
 typedef cs_result (*cs_scope_visit)(void *ctx, const struct cs_scope_hit *hit);
 
-/* A piece of the ledger and how it was covered. */
+/* A piece of the ledger and how it was covered: a perfect subtree, so that the pieces' roots fold into the
+ * root of the whole (cs_cover_put). */
 struct cs_scope_piece {
     uint64_t from, to;
     bool by_run;
-    struct cs_sha256 root; /* of a run: RFC 6962 root over these entries */
+    struct cs_sha256 root; /* RFC 6962 root over these entries: what the run says, or as they were read */
 };
 
 struct cs_scope_cover {
@@ -66,6 +69,10 @@ struct cs_scope_cover {
     uint64_t candidates, confirmed, rejected;
     uint64_t unreadable; /* entries of the kinds and time asked for whose TBS or evidence could not be
                             read: they may belong to the answer */
+    /* The newest signed checkpoint of the ledger; its root is that of these entries (checked), its signature
+     * is for the caller to check. Empty without one; owned. */
+    uint64_t checkpoint_size;
+    struct cs_buf checkpoint;
 };
 void cs_scope_cover_done(struct cs_scope_cover *c);
 
@@ -74,6 +81,7 @@ struct cs_scope_options {
     bool scan;                   /* read every entry, use no index: the independent answer */
     cs_ledger_progress progress; /* may be NULL */
     void *progress_ctx;
+    const atomic_bool *stop; /* may be NULL; once true, the query ends with TIMEOUT */
 };
 
 /*
@@ -85,6 +93,22 @@ struct cs_scope_options {
  */
 CS_RESULT cs_scope_run(const char *ledger, const struct cs_scope_query *q, const struct cs_scope_options *o,
                        cs_scope_visit visit, void *ctx, struct cs_scope_cover *out, struct cs_note *note);
+
+/*
+ * The same in steps, for those who hand hits on at their reader's pace. *q and what it points to, and the
+ * index path, live until cs_scope_end. cs_scope_begin finds the candidates and folds the cover; failures as
+ * above. cs_scope_next confirms at most n_max candidates, each with the state it had when the query began,
+ * and says whether there are more; a failure of the visitor ends the query. cs_scope_rest lets go of the
+ * ledger for as long as the caller likes; the next step takes it up again.
+ */
+struct cs_scope_ask;
+CS_RESULT cs_scope_begin(const char *ledger, const struct cs_scope_query *q, const struct cs_scope_options *o,
+                         struct cs_scope_ask **out, struct cs_note *note);
+CS_RESULT cs_scope_next(struct cs_scope_ask *a, uint64_t n_max, cs_scope_visit visit, void *ctx,
+                        bool *out_more, struct cs_note *note);
+void cs_scope_rest(struct cs_scope_ask *a);
+const struct cs_scope_cover *cs_scope_cover_of(const struct cs_scope_ask *a);
+void cs_scope_end(struct cs_scope_ask *a); /* NULL-safe */
 
 /* ---- inside this folder ---- */
 
