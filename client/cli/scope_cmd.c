@@ -15,7 +15,8 @@ const struct cs_option cs_options_scope[] = {
     { "index", "FOLDER", "folder of the index (default FILE-index)", CS_OPT_VALUE },
     { "no-update", NULL, "leave the index as it is; what it does not cover is read", CS_OPT_SWITCH },
     { "scan", NULL, "use no index, read every entry", CS_OPT_SWITCH },
-    { "key", "VKEY", "public key of the log: the checkpoint behind the answer must verify", CS_OPT_VALUE },
+    { "log-key", "VKEY", "public key of the log: the checkpoint behind the answer must verify",
+      CS_OPT_VALUE },
     CS_SCOPE_OPTIONS,
     { "csv", NULL, "print CSV (RFC 4180), the statement of completeness on standard error", CS_OPT_SWITCH },
     CS_CALL_OPTIONS,
@@ -91,7 +92,7 @@ static bool signature_holds(const struct asking *p, const struct cs_scope_cover 
         return true;
     if (cover->checkpoint_size != 0)
         return cs_ok(cs_tlog_checkpoint_open(cs_buf_span(&cover->checkpoint), &p->key, &n, &c, note));
-    cs_note_set(note, "it has no signed checkpoint, and --key needs one");
+    cs_note_set(note, "it has no signed checkpoint, and --log-key needs one");
     return false;
 }
 
@@ -207,7 +208,7 @@ static int ask_proxy(struct asking *p, const struct cs_args *args, const struct 
 static CS_RESULT read_arguments(struct asking *p, const struct cs_args *args, struct cs_scope_arguments *a,
                                 struct cs_note *note)
 {
-    const char *key = cs_arg_get(args, "key");
+    const char *key = cs_arg_get(args, "log-key");
     struct cs_note why = { "" };
     if (p->print.as_json && p->print.as_csv) {
         cs_note_set(note, "--json and --csv: one of them");
@@ -219,7 +220,7 @@ static CS_RESULT read_arguments(struct asking *p, const struct cs_args *args, st
     }
     p->has_key = key != NULL;
     if (key != NULL && !cs_ok(cs_tlog_vkey_parse(cs_span_str(key), &p->key, &why))) {
-        cs_note_set(note, "--key: %.400s", why.text);
+        cs_note_set(note, "--log-key: %.400s", why.text);
         return CS_ERR(ARGUMENT);
     }
     return cs_scope_arguments_read(args, cs_clock_unix_us() / 1000000, a, note);

@@ -218,7 +218,7 @@ CS_RESULT cs_scope_print_record(struct cs_scope_printing *p, const record_t *m)
 static void say_checkpoint(FILE *out, const Countersign__V1__Completeness *m,
                            const struct cs_scope_signed *by)
 {
-    const char *checked = by->checked ? "its signature verified" : "its signature not checked (--key)";
+    const char *checked = by->checked ? "its signature verified" : "its signature not checked (--log-key)";
     if (by->size == 0)
         fputs("          no checkpoint is signed: nobody else can tell whether these are all\n", out);
     else if (by->size >= m->tree_size)

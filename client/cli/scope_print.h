@@ -21,7 +21,7 @@ CS_RESULT cs_scope_print_record(struct cs_scope_printing *p, const Countersign__
 /* What is known of the checkpoint that the statement names. */
 struct cs_scope_signed {
     uint64_t size; /* 0: there is none */
-    bool checked;  /* its signature, with --key */
+    bool checked;  /* its signature, with --log-key */
 };
 /* cs_scope_print_end ends the list and says what it covers; returns the exit code. */
 int cs_scope_print_end(struct cs_scope_printing *p, const Countersign__V1__Completeness *m,
