@@ -87,9 +87,25 @@ static void put_table(struct cs_scope_printing *p, const struct row *row)
     fprintf(out, "%-14s %-10s %" PRIu64 "\n", row->kind, row->result, row->m->ledger_entry);
 }
 
+static bool is_text(struct cs_span s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.at[i] < 0x20 || s.at[i] == 0x7f)
+            return false;
+    return cs_utf8_valid(s);
+}
+
+/* Octets that are no text are shown as a table shows them; formulas do not start a cell. */
 static void put_csv_cell(FILE *out, struct cs_span s, bool last)
 {
+    CS_AUTO_BUF struct cs_buf shown = { 0 };
+    if (!is_text(s)) {
+        cs_text_put(&shown, s, s.len);
+        s = cs_buf_span(&shown);
+    }
     fputc('"', out);
+    if (s.len != 0 && memchr("=+-@", s.at[0], 4) != NULL)
+        fputc('\'', out);
     for (size_t i = 0; i < s.len; i++) {
         if (s.at[i] == '"')
             fputc('"', out);

@@ -231,3 +231,137 @@ def test_others_see_their_own():
         house.start()
         records, said = house.ask()
         assert records == [] and said.only_client == b"renamed" and said.n_candidates == 0
+
+
+# ---- a larger ledger: what is streamed, and the index
+
+N_BIG = 10000
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory):
+    """A ledger of 10,000 issuances made by the ledger's own code, under a running gate."""
+    made = tmp_path_factory.mktemp("big") / "ledger.db"
+    subprocess.run([os.environ["COUNTERSIGN_BIG_LEDGER"], made, str(N_BIG), "keep"], check=True, stdout=subprocess.DEVNULL,
+                   timeout=120)
+    with QueryHouse() as house:
+        for file in made.parent.glob("ledger.db*"):
+            if file.is_file():
+                file.rename(house.dir / file.name)
+        house.start()
+        yield house
+
+
+def runs(house):
+    return sorted(p.name for p in (house.dir / "ledger.db-index").glob("*.run"))
+
+
+def wait_for(what, wait_s=30):
+    deadline = time.monotonic() + wait_s
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_the_gate_keeps_the_index(big):
+    """From its sandbox, beside its work; then answers come from it, and are those of a scan."""
+    wait_for(lambda: len(runs(big)) == 2 * N_BIG // 4096)
+    records, said = big.ask(methods=[common_pb2.VALIDATION_METHOD_DCV_DNS_CHANGE])
+    assert said.n_by_index == 2 * N_BIG // 4096 * 4096 and said.n_refused_pieces == 0
+    assert [r.ledger_entry for r in records] == [i["entry"] for i in big.scan("--method", "dcv_dns_change")["issuances"]]
+    assert 0 < len(records) < N_BIG
+
+
+def test_ten_thousand_records(big):
+    records, said = big.ask(entry_types=[q.ENTRY_TYPE_PRECERTIFICATE])
+    assert len(records) == N_BIG and said.n_confirmed == N_BIG
+    done = big.cli("scope", "--socket", big.socket, "--log-key", big.vkey, "--csv")
+    assert done.returncode == 0 and len(list(csv.DictReader(io.StringIO(done.stdout)))) == N_BIG
+
+
+def test_a_slow_reader_holds_nobody_up(big):
+    """While one does not read, the deciding thread signs, others ask, and the stream goes on later, complete."""
+    options = [("grpc.http2.lookahead_bytes", 1024), ("grpc.http2.bdp_probe", 0)]
+    with grpc.insecure_channel(f"unix:{big.socket}", options=options) as channel:
+        stream = big.stream(channel, q.IssuanceQuery())
+        first = next(stream)
+        memory = rss_of(big)
+        for n in range(5):
+            tbs = big.tbs([f"slow{n}.example.com"])
+            began = time.monotonic()
+            big.sign(tbs, big.complete(tbs))
+            assert time.monotonic() - began < 5
+        with grpc.insecure_channel(f"unix:{big.socket}", options=[("grpc.use_local_subchannel_pool", 1)]) as other:
+            with pytest.raises(grpc.RpcError) as caught:
+                list(big.stream(other, q.IssuanceQuery()))
+            assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED  # one query of a client
+        assert rss_of(big) - memory < 64 * 1024
+        rest = list(stream)
+    assert first.record.ledger_entry == 1 or first.record.ledger_entry == 2
+    assert len(rest) == N_BIG  # of the 10,000 one was first; the statement is the last
+    check_completeness(rest[-1].completeness, big.verifier)
+    assert rest[-1].completeness.n_confirmed == N_BIG
+    assert len(big.ask()[0]) == N_BIG + 5
+
+
+def rss_of(house):
+    pid = house.children()["countersign-gate"][0]
+    return int(next(line for line in open(f"/proc/{pid}/status") if line.startswith("VmRSS")).split()[1])
+
+
+def test_a_cancelled_query_makes_room(big):
+    for _ in range(20):
+        with grpc.insecure_channel(f"unix:{big.socket}") as channel:
+            stream = big.stream(channel, q.IssuanceQuery())
+            next(stream)
+            stream.cancel()
+        wait_for(lambda: asks(big))
+
+
+def asks(house):
+    try:
+        return house.ask(dns_names=[b"none.example"])[0] == []
+    except grpc.RpcError as e:
+        assert e.code() == grpc.StatusCode.RESOURCE_EXHAUSTED, e
+        return False
+
+
+def test_drain_never_ends_a_query_as_if_it_were_whole(big):
+    with grpc.insecure_channel(f"unix:{big.socket}", options=[("grpc.http2.lookahead_bytes", 1024)]) as channel:
+        stream, parts, code = big.stream(channel, q.IssuanceQuery()), [], grpc.StatusCode.OK
+        next(stream)
+        stopping = threading.Thread(target=big.stop)
+        stopping.start()
+        wait_for(lambda: not big.is_serving())
+        try:
+            parts.extend(stream)
+        except grpc.RpcError as e:
+            code = e.code()
+        stopping.join()
+    whole = bool(parts) and parts[-1].WhichOneof("part") == "completeness"
+    assert (code == grpc.StatusCode.OK) == whole
+    assert code in (grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE), code
+    assert big.process.returncode == 0, big.log_text()
+    big.start()
+
+
+def test_kill_9_of_the_index_writer(big):
+    """At any point: the next run repairs the index, and its answers are those of a scan."""
+    folder, wanted = big.dir / "copy-index", big.scan("--method", "dcv_dns_change")["issuances"]
+    random_ms = [5 + secrets.randbelow(1500) for _ in range(12)]
+    for ms in random_ms:
+        writer = subprocess.Popen([h.BIN / "countersign", "scope", "--ledger", big.ledger, "--index", folder, "--json",
+                                   "--name", "none.example"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            writer.wait(ms / 1000)
+        except subprocess.TimeoutExpired:
+            writer.send_signal(signal.SIGKILL)
+            writer.wait()
+        for update in (["--no-update"], []) if ms % 2 else (["--no-update"],):
+            done = big.cli("scope", "--ledger", big.ledger, "--index", folder, "--json", *update, "--method", "dcv_dns_change")
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["issuances"] == wanted
+        if ms % 2:
+            assert not list(folder.glob("*.tmp"))
+            for run in list(folder.glob("*.run"))[: 1 + ms % 3]:
+                run.unlink()  # so that the next writer has something to do
