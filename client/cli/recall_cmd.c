@@ -4,6 +4,7 @@
 #include "client/cli/relied.h"
 #include "countersign/v1/evidence_service.pb-c.h"
 #include "proto/canonical.h"
+#include "proxy/base/io.h"
 #include "proxy/gate/evidence/evidence.h"
 
 static const struct cs_attest_flag flags[] = {
@@ -41,6 +42,7 @@ const struct cs_option cs_options_recall_place[] = {
     { "observed-from", "TIME", "work seen from then on", CS_OPT_VALUE },
     { "observed-until", "TIME", "work seen before then", CS_OPT_VALUE },
     { "ledger", "FILE", "then list the certificates that relied on it", CS_OPT_VALUE },
+    { "policy", "FILE", "count by all who signed, by their keys of this policy", CS_OPT_VALUE },
     { "csv", NULL, "list them as CSV", CS_OPT_SWITCH },
     CS_OPERATOR_OPTIONS,
 };
@@ -48,6 +50,7 @@ const struct cs_option cs_options_recall_place[] = {
 const struct cs_option cs_options_recall_list[] = {
     { "ledger", "FILE", "the ledger, also of a running gate", CS_OPT_REQUIRED },
     { "recall", "HEX", "statement id of one recall (default all)", CS_OPT_VALUE },
+    { "policy", "FILE", "know evidence by all who signed it, by their keys of this policy", CS_OPT_VALUE },
     { "csv", NULL, "print the certificates as CSV", CS_OPT_SWITCH },
     { "json", NULL, "print JSON", CS_OPT_SWITCH },
     { 0 },
@@ -64,8 +67,16 @@ static int list(struct cs_cli *cli, const struct cs_args *args, struct cs_span i
 {
     json_t *found;
     struct cs_note note = { 0 };
-    const char *ledger = cs_arg_get(args, "ledger");
-    cs_result r = cs_relied_list(ledger, id, &found, &note);
+    CS_AUTO_BUF struct cs_buf text = { 0 };
+    struct cs_policy *policy = NULL;
+    const char *ledger = cs_arg_get(args, "ledger"), *path = cs_arg_get(args, "policy");
+    cs_result r = path != NULL ? cs_read_file(path, CS_POLICY_MAX_LEN, &text, &note) : CS_OK;
+    if (cs_ok(r) && path != NULL)
+        r = cs_policy_load(cs_buf_span(&text), &policy, &note);
+    if (!cs_ok(r))
+        return cs_cli_usage(cli, "--policy %s: %s", path, note.text);
+    r = cs_relied_list(ledger, policy, id, &found, &note);
+    cs_policy_free(policy);
     if (cs_ok(r))
         return cs_relied_print(cli, args, found);
     enum cs_exit code = cs_is(r, CS_NUM_STORE_CORRUPT) ? CS_EXIT_REFUSED

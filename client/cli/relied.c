@@ -7,9 +7,11 @@
 #include "proto/canonical.h"
 #include "proxy/gate/der/tbs.h"
 #include "proxy/gate/selectors/stops.h"
+#include "proxy/gate/evidence/evidence.h"
 #include "proxy/gate/verdict/verdict.h"
 #include "proxy/ledger/reader.h"
-#include "proxy/ledger/verify.h"
+#include "proxy/scope/index.h"
+#include "proxy/scope/query.h"
 
 typedef Countersign__Ledger__V1__Entry entry_t;
 typedef Countersign__Ledger__V1__Intent intent_t;
@@ -24,6 +26,10 @@ struct verdict_row {
 struct scan {
     struct cs_ledger_reader *reader;
     struct cs_note *note;
+    const char *ledger;
+    const struct cs_policy *policy; /* whose keys signed; NULL: header.attester alone is known */
+    uint32_t at;                    /* recall that is asked for */
+    uint64_t n_unreadable;
     struct cs_span only;      /* statement id; empty: all recalls */
     struct cs_stops *recalls; /* one set for each recall, so that each is asked for itself */
     uint32_t n_recalls, room_recalls;
@@ -32,16 +38,17 @@ struct scan {
     struct verdict_row *row;
     uint32_t n_rows, room_rows;
     struct cs_arena arena, scratch;
-    json_t *intents;      /* seq as text -> row that may still be closed as not signed */
-    json_t *certificates; /* array, in order */
+    json_t *certificates; /* array, by recall, then in order of the ledger */
 };
 
 static CS_RESULT statement_of(struct cs_span envelope, struct cs_arena *arena, struct cs_span *out_payload,
+                              const Countersign__V1__Envelope **out_envelope,
                               const Countersign__V1__Statement **out)
 {
     const ProtobufCMessage *m;
     CS_TRY(cs_proto_unpack(&countersign__v1__envelope__descriptor, envelope, arena, &m));
-    *out_payload = cs_proto_span(((const Countersign__V1__Envelope *)(const void *)m)->payload);
+    *out_envelope = (const Countersign__V1__Envelope *)(const void *)m;
+    *out_payload = cs_proto_span((*out_envelope)->payload);
     CS_TRY(cs_proto_unpack(&countersign__v1__statement__descriptor, *out_payload, arena, &m));
     *out = (const Countersign__V1__Statement *)(const void *)m;
     return CS_OK;
@@ -75,10 +82,11 @@ static CS_RESULT add_recall(struct scan *s, const entry_t *e)
         s->room_recalls = room;
     }
     struct cs_span envelope, payload;
+    const Countersign__V1__Envelope *signed_by;
     const Countersign__V1__Statement *statement;
     cs_arena_reset(&s->scratch);
     CS_TRY(evidence_of(s, cs_proto_span(m->evidence_sha256), &envelope));
-    CS_TRY(statement_of(envelope, &s->scratch, &payload, &statement));
+    CS_TRY(statement_of(envelope, &s->scratch, &payload, &signed_by, &statement));
     if (statement->body_case != COUNTERSIGN__V1__STATEMENT__BODY_RECALL)
         return CS_ERR(STORE_CORRUPT);
     struct cs_stop_event event = { .seq = e->seq,
@@ -92,21 +100,46 @@ static CS_RESULT add_recall(struct scan *s, const entry_t *e)
     return CS_OK;
 }
 
-static cs_result visit_recalls(void *ctx, const entry_t *e, struct cs_span bytes)
+static cs_result visit_recall(void *ctx, const struct cs_scope_hit *hit)
 {
-    (void)bytes;
-    return e->body_case == COUNTERSIGN__LEDGER__V1__ENTRY__BODY_RECALL ? add_recall(ctx, e) : CS_OK;
+    return add_recall(ctx, hit->entry);
 }
 
 /* ---- second pass: who relied on what ---- */
+
+/* All whose keys signed it, as today's policy has their keys. */
+static CS_RESULT signers_of(struct scan *s, const Countersign__V1__Envelope *e, struct cs_spans *out)
+{
+    CS_AUTO_BUF struct cs_buf pae = { 0 };
+    if (s->policy == NULL)
+        return CS_OK;
+    struct cs_span *names = cs_arena_get(&s->scratch, (e->n_signatures + 1) * sizeof *names);
+    cs_dsse_pae(&pae, cs_span_str(e->payload_type), cs_proto_span(e->payload));
+    CS_TRY(cs_buf_end(&pae));
+    if (names == NULL)
+        return CS_ERR(NO_MEMORY);
+    out->at = names;
+    for (size_t i = 0; i < e->n_signatures; i++)
+        for (uint32_t k = 0; k < s->policy->n_attesters; k++) {
+            const struct cs_attester *t = &s->policy->attester[k];
+            if (!cs_dsse_verify(t->key, t->algorithm, cs_buf_span(&pae),
+                                cs_proto_span(e->signatures[i]->sig)))
+                continue;
+            names[out->n++] = t->name;
+            break;
+        }
+    return CS_OK;
+}
 
 static CS_RESULT judge_evidence(struct scan *s, struct cs_span digest, struct verdict_row *out)
 {
     struct cs_span envelope, payload;
     struct cs_attested a = { 0 };
+    const Countersign__V1__Envelope *signed_by;
     cs_arena_reset(&s->scratch);
     CS_TRY(evidence_of(s, digest, &envelope));
-    CS_TRY(statement_of(envelope, &s->scratch, &payload, &a.statement));
+    CS_TRY(statement_of(envelope, &s->scratch, &payload, &signed_by, &a.statement));
+    CS_TRY(signers_of(s, signed_by, &a.attesters));
     a.payload_sha256 = cs_sha256(payload);
     out->n = 0;
     out->recall = cs_arena_get(&s->arena, (s->n_recalls + 1) * sizeof *out->recall);
@@ -162,97 +195,131 @@ static json_t *text_of(ProtobufCBinaryData b)
     return cs_bytes_write(CS_BYTES_TEXT, cs_proto_span(b));
 }
 
-static CS_RESULT put_row(struct scan *s, const entry_t *e, uint32_t recall, json_t *evidence)
+static CS_RESULT put_row(struct scan *s, const struct cs_scope_hit *hit, json_t *evidence)
 {
+    const entry_t *e = hit->entry;
+    uint32_t recall = s->at;
     const intent_t *m = e->intent;
     const struct cs_stop *r = s->recalls[recall].stop[0];
     bool pre = m->kind == COUNTERSIGN__LEDGER__V1__SIGN_KIND__SIGN_KIND_PRECERTIFICATE;
     cs_arena_reset(&s->scratch);
-    json_t *row = json_pack("{s:o, s:I, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "recall",
-                            cs_cli_hex(cs_proto_span(r->statement->header->statement_id)), "entry",
-                            (json_int_t)e->seq, "at", cs_cli_time(e->time_unix_us / 1000000), "kind",
-                            pre ? "precertificate" : "certificate", "result", "open", "issuer",
-                            text_of(m->issuer), "serial", cs_cli_hex(cs_proto_span(m->serial)), "names",
-                            names_of(cs_proto_span(m->tbs), &s->scratch), "account", text_of(m->account),
-                            "order_id", text_of(m->order_id), "evidence_sha256s", evidence);
+    json_t *row =
+        json_pack("{s:o, s:I, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "recall",
+                  cs_cli_hex(cs_proto_span(r->statement->header->statement_id)), "entry", (json_int_t)e->seq,
+                  "at", cs_cli_time(e->time_unix_us / 1000000), "kind",
+                  pre ? "precertificate" : "certificate", "result",
+                  hit->result == CS_SCOPE_SIGNED ? "signed"
+                  : hit->result == CS_SCOPE_OPEN ? "open"
+                                                 : "unknown",
+                  "issuer", text_of(m->issuer), "serial", cs_cli_hex(cs_proto_span(m->serial)), "names",
+                  names_of(cs_proto_span(m->tbs), &s->scratch), "account", text_of(m->account), "order_id",
+                  text_of(m->order_id), "evidence_sha256s", evidence);
     if (row == NULL || json_array_append_new(s->certificates, row) != 0)
         return CS_ERR(NO_MEMORY);
-    char key[48];
-    snprintf(key, sizeof key, "%llu", (unsigned long long)e->seq);
-    json_t *open = json_object_get(s->intents, key);
-    if (open == NULL) {
-        open = json_array();
-        json_object_set_new(s->intents, key, open);
-    }
-    json_array_append(open, row);
     s->n_certificates[recall]++;
     return CS_OK;
 }
 
-static CS_RESULT on_intent(struct scan *s, const entry_t *e)
+/* The scope query finds what may match; the gate's matcher decides, statement by statement. */
+static cs_result visit_intent(void *ctx, const struct cs_scope_hit *hit)
 {
-    const intent_t *m = e->intent;
-    json_t **evidence = calloc(s->n_recalls + 1, sizeof *evidence);
-    if (evidence == NULL)
-        return CS_ERR(NO_MEMORY);
-    cs_result r = CS_OK;
+    struct scan *s = ctx;
+    const intent_t *m = hit->entry->intent;
+    json_t *evidence = json_array();
+    cs_result r = evidence != NULL ? CS_OK : CS_ERR(NO_MEMORY);
     for (size_t i = 0; i < m->n_evidence_sha256s && cs_ok(r); i++) {
-        const struct verdict_row *row;
+        const struct verdict_row *row = NULL;
         r = row_of(s, cs_proto_span(m->evidence_sha256s[i]), &row);
-        for (uint32_t k = 0; cs_ok(r) && k < row->n; k++) {
-            json_t **list = &evidence[row->recall[k]];
-            if (*list == NULL)
-                *list = json_array();
-            json_array_append_new(*list, cs_cli_hex(cs_proto_span(m->evidence_sha256s[i])));
-        }
+        for (uint32_t k = 0; cs_ok(r) && k < row->n; k++)
+            if (row->recall[k] == s->at)
+                json_array_append_new(evidence, cs_cli_hex(cs_proto_span(m->evidence_sha256s[i])));
     }
-    for (uint32_t i = 0; i < s->n_recalls; i++) {
-        if (evidence[i] != NULL && cs_ok(r))
-            r = put_row(s, e, i, evidence[i]);
-        else
-            json_decref(evidence[i]);
-    }
-    free(evidence);
+    if (cs_ok(r) && json_array_size(evidence) != 0)
+        return put_row(s, hit, evidence);
+    json_decref(evidence);
     return r;
 }
 
-static CS_RESULT on_outcome(struct scan *s, const Countersign__Ledger__V1__Outcome *m)
+/* ---- candidates: fields of the selector that are facts of the index; each is needed by the matcher too ----
+ */
+
+struct choosing {
+    struct cs_scope_selector selector[CS_SCOPE_SELECTORS_MAX];
+    uint8_t octet[CS_SCOPE_SELECTORS_MAX]; /* values of enums */
+    uint32_t n;
+    uint8_t group;
+};
+
+static void choose(struct choosing *c, enum cs_fact fact, struct cs_span value)
 {
-    char key[48], name[CS_PBJSON_ENUM_MAX_LEN];
-    snprintf(key, sizeof key, "%llu", (unsigned long long)m->intent_seq);
-    json_t *open = json_object_get(s->intents, key);
-    for (size_t i = 0; i < json_array_size(open); i++)
-        json_object_set_new(json_array_get(open, i), "result",
-                            json_string(
-                                cs_pbjson_enum_name(&countersign__ledger__v1__outcome_result__descriptor,
-                                                    (int)m->result, name)));
-    json_object_del(s->intents, key);
+    c->selector[c->n++] = (struct cs_scope_selector){ .fact = fact, .value = value, .group = c->group };
+}
+
+static void choose_octet(struct choosing *c, enum cs_fact fact, int value)
+{
+    c->octet[c->n] = (uint8_t)value;
+    choose(c, fact, cs_span_of(&c->octet[c->n], 1));
+}
+
+/* A list that is too long does not narrow the question; the matcher asks for it anyway. */
+static void choose_bytes(struct choosing *c, enum cs_fact fact, size_t n, const ProtobufCBinaryData *at)
+{
+    c->group++;
+    for (size_t i = 0; i < n && n <= CS_SCOPE_SELECTORS_MAX - c->n + i; i++)
+        choose(c, fact, cs_proto_span(at[i]));
+}
+
+static void choose_all(struct choosing *c, const Countersign__V1__EvidenceSelector *m, bool cosigners)
+{
+    choose_octet(c, CS_FACT_KIND, COUNTERSIGN__LEDGER__V1__ENTRY__BODY_INTENT);
+    choose_bytes(c, CS_FACT_STATEMENT, m->n_statement_ids, m->statement_ids);
+    choose_bytes(c, CS_FACT_PAYLOAD, m->n_payload_sha256s, m->payload_sha256s);
+    if (!cosigners) /* the index knows the one that the statement names */
+        choose_bytes(c, CS_FACT_ATTESTER, m->n_attesters, m->attesters);
+    choose_bytes(c, CS_FACT_PERSPECTIVE, m->n_perspective_ids, m->perspective_ids);
+    c->group++;
+    for (size_t i = 0; i < m->n_methods && m->n_methods <= CS_SCOPE_SELECTORS_MAX - c->n + i; i++)
+        choose_octet(c, CS_FACT_METHOD, (int)m->methods[i]);
+    c->group++;
+    if (m->role != 0 && c->n < CS_SCOPE_SELECTORS_MAX)
+        choose_octet(c, CS_FACT_ROLE, (int)m->role);
+    choose_bytes(c, CS_FACT_SOFTWARE, m->software_name.len != 0, &m->software_name);
+    choose_bytes(c, CS_FACT_RECORD, m->organization_record_id.len != 0, &m->organization_record_id);
+}
+
+static CS_RESULT ask(struct scan *s, const struct cs_scope_selector *selector, uint32_t n, uint32_t results,
+                     cs_scope_visit visit, struct cs_scope_cover *out)
+{
+    const struct cs_scope_query q = { .selector = selector, .n_selectors = n, .results = results };
+    const struct cs_scope_options o = { 0 };
+    return cs_scope_run(s->ledger, &q, &o, visit, s, out, s->note);
+}
+
+static CS_RESULT find_recalls(struct scan *s)
+{
+    const uint8_t kind = COUNTERSIGN__LEDGER__V1__ENTRY__BODY_RECALL;
+    const struct cs_scope_selector selector = { .fact = CS_FACT_KIND, .value = { &kind, 1 } };
+    struct cs_scope_cover cover = { 0 };
+    CS_TRY(ask(s, &selector, 1, 0, visit_recall, &cover));
+    cs_scope_cover_done(&cover);
     return CS_OK;
 }
 
-static cs_result visit_intents(void *ctx, const entry_t *e, struct cs_span bytes)
+static CS_RESULT find_relied(struct scan *s, uint32_t recall)
 {
-    (void)bytes;
-    if (e->body_case == COUNTERSIGN__LEDGER__V1__ENTRY__BODY_INTENT)
-        return on_intent(ctx, e);
-    return e->body_case == COUNTERSIGN__LEDGER__V1__ENTRY__BODY_OUTCOME ? on_outcome(ctx, e->outcome) : CS_OK;
-}
-
-/* What was certainly not signed is no certificate. */
-static void drop_unsigned(struct scan *s)
-{
-    for (size_t i = json_array_size(s->certificates); i-- > 0;) {
-        json_t *row = json_array_get(s->certificates, i);
-        if (strcmp(json_string_value(json_object_get(row, "result")), "not_signed") != 0)
-            continue;
-        json_t *id = json_object_get(row, "recall");
-        for (uint32_t k = 0; k < s->n_recalls; k++) {
-            json_t *own = cs_cli_hex(cs_proto_span(s->recalls[k].stop[0]->statement->header->statement_id));
-            s->n_certificates[k] -= json_equal(own, id) ? 1 : 0;
-            json_decref(own);
-        }
-        json_array_remove(s->certificates, i);
-    }
+    struct cs_scope_cover cover = { 0 };
+    struct choosing *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return CS_ERR(NO_MEMORY);
+    s->at = recall;
+    choose_all(c, s->recalls[recall].stop[0]->statement->recall->selector, s->policy != NULL);
+    /* what was certainly not signed is no certificate */
+    cs_result r =
+        ask(s, c->selector, c->n, CS_SCOPE_SIGNED | CS_SCOPE_UNKNOWN | CS_SCOPE_OPEN, visit_intent, &cover);
+    s->n_unreadable += cover.unreadable;
+    cs_scope_cover_done(&cover);
+    free(c);
+    return r;
 }
 
 static json_t *recalls_of(const struct scan *s)
@@ -275,30 +342,40 @@ static json_t *recalls_of(const struct scan *s)
     return all;
 }
 
-static CS_RESULT scan_all(struct scan *s, const char *ledger, json_t **out, struct cs_note *note)
+/* An index that cannot be brought up to date only makes it slower. */
+static CS_RESULT bring_up_to_date(struct scan *s)
 {
-    CS_TRY(cs_ledger_reader_open(ledger, &s->reader, note));
-    CS_TRY(cs_ledger_each(ledger, 0, 0, visit_recalls, s, note));
+    struct cs_scope_index_report report;
+    cs_result r = cs_scope_index_update(s->ledger, NULL, NULL, NULL, &report, s->note);
+    return cs_is(r, CS_NUM_IO) || cs_is(r, CS_NUM_AGAIN) ? CS_OK : r;
+}
+
+static CS_RESULT scan_all(struct scan *s, json_t **out)
+{
+    CS_TRY(cs_ledger_reader_open(s->ledger, &s->reader, s->note));
+    CS_TRY(bring_up_to_date(s));
+    CS_TRY(find_recalls(s));
     if (s->only.len != 0 && s->n_recalls == 0) {
-        cs_note_set(note, "no recall of the ledger has this id");
+        cs_note_set(s->note, "no recall of the ledger has this id");
         return CS_ERR(NOT_FOUND);
     }
     s->n_certificates = calloc(s->n_recalls + 1, sizeof *s->n_certificates);
     if (s->n_certificates == NULL)
         return CS_ERR(NO_MEMORY);
-    if (s->n_recalls != 0)
-        CS_TRY(cs_ledger_each(ledger, 0, 0, visit_intents, s, note));
-    drop_unsigned(s);
-    *out = json_pack("{s:o, s:O}", "recalls", recalls_of(s), "certificates", s->certificates);
+    for (uint32_t i = 0; i < s->n_recalls; i++)
+        CS_TRY(find_relied(s, i));
+    *out = json_pack("{s:o, s:O, s:I, s:b}", "recalls", recalls_of(s), "certificates", s->certificates,
+                     "n_unreadable", (json_int_t)s->n_unreadable, "cosigners_known", s->policy != NULL);
     return *out != NULL ? CS_OK : CS_ERR(NO_MEMORY);
 }
 
-CS_RESULT cs_relied_list(const char *ledger, struct cs_span recall_id, json_t **out, struct cs_note *note)
+CS_RESULT cs_relied_list(const char *ledger, const struct cs_policy *policy, struct cs_span recall_id,
+                         json_t **out, struct cs_note *note)
 {
     struct scan s = {
-        .note = note, .only = recall_id, .intents = json_object(), .certificates = json_array()
+        .note = note, .ledger = ledger, .policy = policy, .only = recall_id, .certificates = json_array()
     };
-    cs_result r = scan_all(&s, ledger, out, note);
+    cs_result r = scan_all(&s, out);
     for (uint32_t i = 0; i < s.n_recalls; i++)
         cs_stops_done(&s.recalls[i]);
     free(s.recalls);
@@ -307,7 +384,6 @@ CS_RESULT cs_relied_list(const char *ledger, struct cs_span recall_id, json_t **
     cs_keymap_done(&s.seen);
     cs_arena_done(&s.arena);
     cs_arena_done(&s.scratch);
-    json_decref(s.intents);
     json_decref(s.certificates);
     cs_ledger_reader_close(s.reader);
     return r;
@@ -375,6 +451,9 @@ static void print_table(struct cs_cli *cli, const json_t *list)
         fprintf(cli->out, "\n  %s certificates relied on what it withdrew\n",
                 cell(r, "n_certificates", &room));
     }
+    if (json_integer_value(json_object_get(list, "n_unreadable")) != 0)
+        fprintf(cli->out, "  evidence of %s more could not be read: they may belong to it\n",
+                cell(list, "n_unreadable", &room));
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         for (int c = 0; c + 1 < N_COLUMNS; c++) {

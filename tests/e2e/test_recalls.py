@@ -180,3 +180,30 @@ def test_who_relied_on_it(house, tmp_path):
     command("list", "--ledger", house.ledger, "--recall", "00" * 16, code=2)
     command("list", "--ledger", tmp_path / "none.db", code=3)
     command("place", "--method", "dcv_dns_change", *by, code=2)  # without an end
+
+
+def test_a_cosigner_counts_with_the_policy():
+    """Who signed beside the attester that the statement names is found by the policy's keys, as the gate finds them."""
+    with rough.RoughHouse() as house:
+        house.attesters["lint-2"] = h.Attester("lint-2", ["lint-service"])
+        house.write_policy()
+        house.start()
+        tbs, around, control = case(house)
+        lint = next(e for e in around if header_of(e).attester == b"lint")
+        around.remove(lint)
+        cosigned = house.attesters["lint"].envelope(h.statement_pb2.Statement.FromString(lint.payload),
+                                                    [house.attesters["lint-2"]])
+        entry = house.sign(tbs, [*around, control, cosigned]).ledger_entry
+        house.recall(attesters=[b"lint-2"])
+
+        def found(*more):
+            run = h.subprocess.run([h.BIN / "countersign", "recall", "list", "--ledger", house.ledger, "--json", *more],
+                                   capture_output=True, text=True)
+            assert run.returncode == 0, run.stderr
+            return json.loads(run.stdout)
+
+        assert found()["certificates"] == [] and not found()["cosigners_known"]
+        known = found("--policy", house.dir / "policy.yaml")
+        assert [c["entry"] for c in known["certificates"]] == [entry] and known["cosigners_known"]
+        house.recall(payload_sha256s=[h.hashlib.sha256(control.payload).digest()])
+        assert [c["entry"] for c in found()["certificates"]] == [entry]
