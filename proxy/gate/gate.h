@@ -109,7 +109,7 @@ struct cs_gate {
     struct cs_callers *callers;
     struct cs_numbers *numbers;
     struct cs_streams *streams;
-    struct cs_queries *queries; /* NULL before the ledger is open */
+    struct cs_queries *queries;     /* NULL before the ledger is open */
     struct cs_stops holds, recalls; /* stops.h */
     struct cs_sha256 keytable_digest;
     struct cs_chan front;
