@@ -31,7 +31,7 @@ class NetworkHouse(rough.RoughHouse):
         pem = self.ca.certificate.public_bytes(PEM).decode()
         with open(self.dir / "policy.yaml", "a") as policy:
             policy.write("client_authorities: |\n" + "".join(f"  {line}\n" for line in pem.splitlines()))
-        more = "".join(f"    reflection: true\n" for _ in range(self.reflection))
+        more = "    reflection: true\n" if self.reflection else ""
         if self.old_socket:
             more += "  - unix: old.sock\n    mode: \"0666\"\n    name: old\n"
         more += ("  - tcp: \"127.0.0.1:0\"\n    name: secure\n    tls:\n      certificate: server.pem\n      key: server.key\n"
@@ -49,13 +49,20 @@ class NetworkHouse(rough.RoughHouse):
         fresh.rename(self.dir / "clients.crl")
 
     def start(self, wait_s=60):
-        super().start(wait_s)
+        n_ready = self.n_ready()
+        super().start(wait_s)  # the front serves before the parent has written where
+        rough.wait_for(lambda: self.n_ready() > n_ready, "the parent to be ready")
         self.address = {e["name"] or e["for"]: e["address"] for e in self.events() if e["event"] == "listening"}
         return self
 
     def events(self):
+        if not (self.dir / "log").exists():
+            return []
         lines = (self.dir / "log").read_text(errors="replace").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+    def n_ready(self):
+        return sum(e["event"] == "ready" and e["process"] == "parent" for e in self.events())
 
     def tls_address(self):
         return "localhost:" + self.address["secure"].rsplit(":", 1)[1]
