@@ -22,7 +22,6 @@ enum {
     CS_GATE_FLIGHTS_MAX = 1024, /* intents not yet answered */
     CS_GATE_WAITERS_MAX = 8,    /* calls that wait for one flight: the client and its retries */
     CS_GATE_ARENA_MAX = 64 * 1024 * 1024,
-    CS_GATE_TRIALS_MAX = 2048, /* signature verifications of one call: about 0.2 s */
 };
 
 /* One call while it is handled; lives for one dispatch. */

@@ -1,13 +1,11 @@
-#include "proxy/gate/gather.h"
-
 #include "proto/canonical.h"
 #include "proxy/base/clock.h"
 #include "proxy/gate/deposit_key.h"
 #include "proxy/gate/der/kind.h"
-#include "proxy/gate/numbers.h"
+#include "proxy/gate/grounds.h"
 #include "proxy/gate/scope.h"
 #include "proxy/gate/scts.h"
-#include "proxy/gate/stops.h"
+#include "proxy/ipc/messages.h"
 
 enum {
     DEPOSITS_PER_KEY = 32,
@@ -21,21 +19,21 @@ enum {
 };
 
 struct gathering {
-    struct cs_gate *gate;
-    const struct cs_call *call;
+    const struct cs_grounds *g;
+    struct cs_arena *arena;
     struct cs_judged *c;
     struct cs_evidence_context context;
     uint32_t trials_left;
     bool foreign; /* the request is of an account that is not the client's */
 };
 
-CS_RESULT cs_evidence_is_unique(struct cs_gate *g, const struct cs_evidence *earlier, size_t n,
-                                const struct cs_evidence *e, struct cs_verdict *v)
+CS_RESULT cs_statement_is_unique(struct cs_ledger *ledger, const struct cs_evidence *earlier, size_t n,
+                                 const struct cs_evidence *e, struct cs_verdict *v)
 {
     bool known;
     struct cs_sha256 payload;
     struct cs_span id = cs_proto_span(e->statement->header->statement_id);
-    CS_TRY(cs_ledger_statement_get(g->ledger, id, &known, &payload));
+    CS_TRY(cs_ledger_statement_get(ledger, id, &known, &payload));
     if (known && memcmp(&payload, &e->payload_sha256, sizeof payload) != 0)
         cs_verdict_add(v, CS_RULE_E06, e->label, cs_show_hex(v->arena, id),
                        "an id that no other statement has used");
@@ -62,7 +60,7 @@ static CS_RESULT leave_out_if_recalled(struct gathering *w, const struct cs_evid
 {
     struct cs_facts *f = &w->c->facts;
     const struct cs_stop *recall;
-    CS_TRY(cs_recall_on(w->gate, e, w->call->arena, &recall));
+    CS_TRY(cs_recall_on(w->g, e, w->arena, &recall));
     *out = recall != NULL;
     for (uint32_t i = 0; *out && !with_request && i < f->n_recalled; i++)
         if (strcmp(f->recalled[i].label, e->label) == 0)
@@ -75,7 +73,7 @@ static CS_RESULT leave_out_if_recalled(struct gathering *w, const struct cs_evid
 
 static CS_RESULT gather_inline(struct gathering *w, const struct cs_ask *ask)
 {
-    struct cs_arena *arena = w->call->arena;
+    struct cs_arena *arena = w->arena;
     struct cs_facts *f = &w->c->facts;
     for (size_t i = 0; i < ask->n_evidence; i++) {
         struct cs_span envelope;
@@ -89,7 +87,7 @@ static CS_RESULT gather_inline(struct gathering *w, const struct cs_ask *ask)
         CS_TRY(cs_evidence_admit(&w->context, envelope, label, arena, &w->c->verdict, &admitted, e));
         if (!admitted)
             continue;
-        CS_TRY(cs_evidence_is_unique(w->gate, f->evidence, f->n_evidence, e, &w->c->verdict));
+        CS_TRY(cs_statement_is_unique(w->g->ledger, f->evidence, f->n_evidence, e, &w->c->verdict));
         bool recalled;
         CS_TRY(leave_out_if_recalled(w, e, true, &recalled));
         f->n_evidence += !recalled;
@@ -141,7 +139,7 @@ static bool replaces_or_is_replaced(struct cs_facts *f, uint32_t first)
 /* A check that forbids takes away what older ones permit, so none may go unseen. */
 static void say_forbids_do_not_fit(struct gathering *w, struct cs_span name)
 {
-    struct cs_arena *arena = w->call->arena;
+    struct cs_arena *arena = w->arena;
     cs_verdict_add(&w->c->verdict, CS_RULE_C01, cs_arena_printf(arena, "caa:%s", cs_show_text(arena, name)),
                    "more deposited CAA checks that forbid issuance than can be looked at",
                    "at most %d of a name behind the oldest check that may permit, and room for those of all "
@@ -176,15 +174,15 @@ static CS_RESULT gather_deposits(struct gathering *w, enum cs_deposit_tag tag, s
                    : tag == CS_DEPOSIT_CAA_FORBIDS ? FORBIDS_PER_NAME + 1
                                                    : DEPOSITS_PER_KEY;
     uint32_t first = w->c->facts.n_evidence;
-    struct cs_arena *arena = w->call->arena;
+    struct cs_arena *arena = w->arena;
     struct cs_facts *f = &w->c->facts;
     struct cs_deposit_key key;
     struct cs_sha256 *digest;
     uint32_t n;
     CS_TRY(cs_deposit_key(tag, account, value, &key));
     int64_t live_at_unix_s = tag == CS_DEPOSIT_CAA_FORBIDS ? forbids_since(f, value) : f->now_unix_s;
-    uint32_t look_at = w->gate->recalls.n != 0 && tag != CS_DEPOSIT_CAA_FORBIDS ? max * RECALLED_FACTOR : max;
-    CS_TRY(cs_ledger_deposit_find(w->gate->ledger, cs_deposit_key_span(&key), live_at_unix_s, look_at, arena,
+    uint32_t look_at = w->g->recalls->n != 0 && tag != CS_DEPOSIT_CAA_FORBIDS ? max * RECALLED_FACTOR : max;
+    CS_TRY(cs_ledger_deposit_find(w->g->ledger, cs_deposit_key_span(&key), live_at_unix_s, look_at, arena,
                                   &digest, &n));
     /* what subtracts has room of its own: a request full of other evidence must not push it out */
     uint32_t room = tag == CS_DEPOSIT_OBJECTION     ? CS_FACTS_EVIDENCE_MAX + OBJECTIONS_ROOM
@@ -204,7 +202,7 @@ static CS_RESULT gather_deposits(struct gathering *w, enum cs_deposit_tag tag, s
             continue;
         }
         struct cs_span envelope;
-        CS_TRY(cs_ledger_evidence_get(w->gate->ledger, &digest[i], arena, &envelope));
+        CS_TRY(cs_ledger_evidence_get(w->g->ledger, &digest[i], arena, &envelope));
         struct cs_evidence_context context = w->context;
         context.trials_left = NULL; /* it verified when it came; an objection must never be left out */
         if (tag == CS_DEPOSIT_OBJECTION || tag == CS_DEPOSIT_CAA_FORBIDS)
@@ -234,7 +232,7 @@ static CS_RESULT name_of_deposits(struct gathering *w, struct cs_span name, stru
 {
     if (name.len > 2 && name.at[0] == '*' && name.at[1] == '.')
         name = cs_span_of(name.at + 2, name.len - 2);
-    uint8_t *lower = cs_arena_copy(w->call->arena, name);
+    uint8_t *lower = cs_arena_copy(w->arena, name);
     if (lower == NULL)
         return CS_ERR(NO_MEMORY);
     for (size_t i = 0; i < name.len; i++)
@@ -306,7 +304,7 @@ static void use_fact(const struct cs_use *use, struct cs_use_fact *out)
 static CS_RESULT gather_last_subject(struct gathering *w, struct cs_span account, struct cs_subject_fact *out)
 {
     struct cs_subject_use use;
-    CS_TRY(cs_ledger_subject_get(w->gate->ledger, account, w->call->arena, &use));
+    CS_TRY(cs_ledger_subject_get(w->g->ledger, account, w->arena, &use));
     *out = (struct cs_subject_fact){ use.seq, use.subject, use.identity_sha256 };
     return CS_OK;
 }
@@ -315,15 +313,15 @@ static CS_RESULT gather_uses(struct gathering *w)
 {
     struct cs_facts *f = &w->c->facts;
     struct cs_use use;
-    CS_TRY(cs_ledger_serial_get(w->gate->ledger, f->issuer->id, f->tbs->serial, &use));
+    CS_TRY(cs_ledger_serial_get(w->g->ledger, f->issuer->id, f->tbs->serial, &use));
     use_fact(&use, &f->serial_use);
-    CS_TRY(cs_issued_digests(w->gate, w->call->arena, &use, f->certificate_sha256, &f->n_certificates));
+    CS_TRY(cs_issued_digests(w->g, w->arena, &use, f->certificate_sha256, &f->n_certificates));
     for (uint32_t i = 0; i < f->n_orders; i++) {
         const Countersign__V1__Statement *s = f->evidence[f->order[i].evidence].statement;
-        CS_TRY(cs_ledger_order_get(w->gate->ledger, cs_proto_span(s->header->account),
+        CS_TRY(cs_ledger_order_get(w->g->ledger, cs_proto_span(s->header->account),
                                    cs_proto_span(s->order->order_id), &use));
         use_fact(&use, &f->order[i].use);
-        CS_TRY(cs_issued_digests(w->gate, w->call->arena, &use, f->order[i].certificate_sha256,
+        CS_TRY(cs_issued_digests(w->g, w->arena, &use, f->order[i].certificate_sha256,
                                  &f->order[i].n_certificates));
         if (cs_subject_names_somebody(f->tbs))
             CS_TRY(gather_last_subject(w, cs_proto_span(s->header->account), &f->order[i].last_subject));
@@ -337,7 +335,7 @@ static CS_RESULT gather_uses(struct gathering *w)
 static CS_RESULT gather_tokens(struct gathering *w)
 {
     struct cs_facts *f = &w->c->facts;
-    struct cs_arena *arena = w->call->arena;
+    struct cs_arena *arena = w->arena;
     struct cs_sha256 *token = cs_arena_get(arena, (f->n_evidence + 1) * 2 * sizeof *token);
     bool *spent = cs_arena_get(arena, (f->n_evidence + 1) * sizeof *spent);
     if (token == NULL || spent == NULL)
@@ -350,7 +348,7 @@ static CS_RESULT gather_tokens(struct gathering *w)
             continue;
         bool known;
         struct cs_sha256 earlier;
-        CS_TRY(cs_ledger_token_get(w->gate->ledger, &token[n], &known, &earlier));
+        CS_TRY(cs_ledger_token_get(w->g->ledger, &token[n], &known, &earlier));
         spent[i] = known && memcmp(&earlier, &bound[n], sizeof earlier) != 0;
         for (uint32_t k = 0; k < n && !known; k++)
             if (memcmp(&token[k], &token[n], sizeof *token) == 0 &&
@@ -410,31 +408,24 @@ static void add_unreadable(struct cs_judged *out, struct cs_arena *arena, struct
     out->malformed = true;
 }
 
-CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const struct cs_ask *ask,
-                           struct cs_judged *out)
+CS_RESULT cs_judge_on(const struct cs_grounds *g, const struct cs_client *client, const struct cs_ask *ask,
+                      struct cs_arena *arena, struct cs_judged *out)
 {
-    struct cs_arena *arena = call->arena;
-    CS_AUTO_TIMER(timer, g->numbers, CS_TIME_JUDGE);
-    cs_numbers_time(g->numbers, CS_TIME_DECODE, timer.since_mono_us - call->since_mono_us);
     *out = (struct cs_judged){ .verdict = { .arena = arena } };
     struct cs_facts *f = &out->facts;
-    struct cs_ledger_head head;
-    cs_ledger_head_get(g->ledger, &head);
-    int64_t now_unix_us = cs_clock_unix_us();
-    f->now_unix_s = now_unix_us / 1000000;
+    f->now_unix_s = g->now_unix_s;
     f->policy = g->policy;
     f->lists = g->lists;
-    f->client = call->client;
-    f->holds = &g->holds;
+    f->client = client;
+    f->holds = g->holds;
     f->order_id = ask->order_id;
-    f->ledger_ready = !g->ledger_failed && now_unix_us >= head.last_unix_us;
+    f->ledger_ready = g->ledger_ready;
 
     const struct cs_issuer *issuer = cs_policy_issuer(g->policy, ask->issuer);
     size_t index = issuer != NULL ? (size_t)(issuer - g->policy->issuer) : 0;
-    if (issuer == NULL || (call->client->issuers >> index & 1) == 0) {
+    if (issuer == NULL || (client->issuers >> index & 1) == 0) {
         cs_verdict_add(&out->verdict, CS_RULE_N02, "issuer", cs_show_text(arena, ask->issuer),
-                       "an issuer that the policy lists for client %s",
-                       cs_show_text(arena, call->client->name));
+                       "an issuer that the policy lists for client %s", cs_show_text(arena, client->name));
         return CS_OK; /* a stranger to the issuer learns nothing else */
     }
     f->issuer = issuer;
@@ -458,7 +449,7 @@ CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const 
     f->tbs = tbs;
     CS_TRY(cs_facts_of_tbs(f, tbs));
 
-    struct gathering w = { .gate = g, .call = call, .c = out };
+    struct gathering w = { .g = g, .arena = arena, .c = out };
     w.trials_left = CS_GATE_TRIALS_MAX;
     w.context = (struct cs_evidence_context){
         .policy = g->policy, .now_unix_s = f->now_unix_s, .cache = g->cache, .trials_left = &w.trials_left
@@ -469,7 +460,7 @@ CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const 
         return CS_OK; /* a stranger to the account learns nothing else */
     CS_TRY(gather_uses(&w));
     CS_TRY(gather_tokens(&w));
-    cs_numbers_time(g->numbers, CS_TIME_VERIFY, cs_clock_mono_us() - timer.since_mono_us);
+    out->gathered_mono_us = cs_clock_mono_us();
     uint32_t order;
     CS_TRY(cs_judge(f, &out->verdict, &order));
     if (order != UINT32_MAX)

@@ -6,23 +6,7 @@
 #define CS_GATE_GATHER_H
 
 #include "proxy/gate/gate.h"
-#include "proxy/gate/rules/judge.h"
-
-/* What is asked, as SignCertificate and EvaluateCertificate both carry it. */
-struct cs_ask {
-    struct cs_span issuer, tbs, order_id;
-    size_t n_evidence;
-    Countersign__V1__Envelope *const *evidence;
-};
-
-/* One judged case. Lives in the call's arena. */
-struct cs_judged {
-    struct cs_tbs *tbs; /* NULL when the bytes are no TBS */
-    struct cs_facts facts;
-    struct cs_verdict verdict;
-    const Countersign__V1__Statement *order; /* the verdict rests on it; NULL without one */
-    bool malformed;                          /* the TBS could not be read: INVALID_ARGUMENT */
-};
+#include "proxy/gate/grounds.h"
 
 /* cs_judge_request fills *out. A failure result means it could not be judged: memory or ledger. */
 CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const struct cs_ask *ask,

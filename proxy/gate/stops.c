@@ -7,78 +7,10 @@
 
 typedef Countersign__Ledger__V1__Entry entry_t;
 
-/* ---- loading ---- */
-
-static void event_of_entry(const struct cs_control_record *r, size_t n_operators,
-                           const ProtobufCBinaryData *operators, ProtobufCBinaryData digest,
-                           struct cs_span payload, struct cs_stop_event *out)
-{
-    *out = (struct cs_stop_event){ .seq = r->entry->seq,
-                                   .at_unix_s = r->entry->time_unix_us / 1000000,
-                                   .payload_sha256 = cs_sha256(payload) };
-    memcpy(out->evidence_sha256.byte, digest.data, sizeof out->evidence_sha256.byte);
-    for (size_t i = 0; i < n_operators && i < CS_STOP_OPERATORS_MAX; i++)
-        out->operator[out->n_operators++] = cs_proto_span(operators[i]);
-}
-
-static CS_RESULT load_lift(struct cs_gate *g, const Countersign__Ledger__V1__Hold *m,
-                           struct cs_stop_event *event, const Countersign__V1__Statement *s)
-{
-    struct cs_stop *hold = cs_stops_of_id(&g->holds, cs_proto_span(m->hold_id));
-    if (hold == NULL || !hold->in_force || s->body_case != COUNTERSIGN__V1__STATEMENT__BODY_HOLD)
-        return CS_ERR(STORE_CORRUPT);
-    event->reason = cs_proto_span(s->hold->reason);
-    return cs_stops_lift(&g->holds, hold, event);
-}
-
-/* What stands in the ledger was verified when it was recorded; the policy of today has no say in it. */
-static CS_RESULT load_one(struct cs_gate *g, const struct cs_control_record *r, struct cs_arena *arena)
-{
-    const ProtobufCMessage *m;
-    CS_TRY(cs_proto_unpack(&countersign__v1__envelope__descriptor, r->envelope, arena, &m));
-    struct cs_span payload = cs_proto_span(((const Countersign__V1__Envelope *)(const void *)m)->payload);
-    CS_TRY(cs_proto_unpack(&countersign__v1__statement__descriptor, payload, arena, &m));
-    const Countersign__V1__Statement *s = (const Countersign__V1__Statement *)(const void *)m;
-    struct cs_stop_event event;
-    if (r->entry->body_case == COUNTERSIGN__LEDGER__V1__ENTRY__BODY_RECALL) {
-        const Countersign__Ledger__V1__Recall *e = r->entry->recall;
-        event_of_entry(r, e->n_operators, e->operators, e->evidence_sha256, payload, &event);
-        if (s->body_case != COUNTERSIGN__V1__STATEMENT__BODY_RECALL)
-            return CS_ERR(STORE_CORRUPT);
-        event.reason = cs_proto_span(s->recall->reason);
-        return cs_stops_place(&g->recalls, payload, &event, NULL);
-    }
-    const Countersign__Ledger__V1__Hold *e = r->entry->hold;
-    event_of_entry(r, e->n_operators, e->operators, e->evidence_sha256, payload, &event);
-    if (e->action == COUNTERSIGN__LEDGER__V1__HOLD_ACTION__HOLD_ACTION_LIFTED)
-        return load_lift(g, e, &event, s);
-    if (s->body_case != COUNTERSIGN__V1__STATEMENT__BODY_HOLD)
-        return CS_ERR(STORE_CORRUPT);
-    event.reason = cs_proto_span(s->hold->reason);
-    return cs_stops_place(&g->holds, payload, &event, NULL);
-}
-
 CS_RESULT cs_gate_load_stops(struct cs_gate *g, struct cs_note *note)
 {
-    CS_AUTO_ARENA struct cs_arena arena = { 0 };
-    for (uint64_t seq = 0;;) {
-        struct cs_control_record r;
-        cs_arena_reset(&arena);
-        cs_result got = cs_ledger_control_next(g->ledger, seq, &arena, &r);
-        if (cs_is(got, CS_NUM_NOT_FOUND))
-            break;
-        if (cs_ok(got)) {
-            seq = r.entry->seq;
-            got = load_one(g, &r, &arena);
-        }
-        if (!cs_ok(got)) {
-            cs_note_set(note, "ledger: the hold or recall at or behind entry %llu cannot be read",
-                        (unsigned long long)seq);
-            return cs_is(got, CS_NUM_PROTO) ? CS_ERR(STORE_CORRUPT) : got;
-        }
-        cs_stops_settle(&g->holds, true);
-        cs_stops_settle(&g->recalls, true);
-    }
+    uint64_t seq = 0;
+    CS_TRY(cs_stops_follow(g->ledger, UINT64_MAX, &seq, &g->holds, &g->recalls, note));
     if (g->holds.n_in_force != 0 || g->recalls.n != 0)
         cs_log(CS_LOG_INFO, "stops_loaded", "%u holds in force, %u recalls", g->holds.n_in_force,
                g->recalls.n);
@@ -93,56 +25,6 @@ void cs_gate_settle_stops(struct cs_gate *g, bool committed)
     if (changed)
         cs_log(CS_LOG_WARNING, committed ? "stops_changed" : "stops_taken_back",
                "%u holds in force, %u recalls", g->holds.n_in_force, g->recalls.n);
-}
-
-/* ---- what the facts need ---- */
-
-CS_RESULT cs_recall_on(const struct cs_gate *g, const struct cs_evidence *e, struct cs_arena *arena,
-                       const struct cs_stop **out)
-{
-    *out = NULL;
-    if (g->recalls.n == 0)
-        return CS_OK;
-    struct cs_span *names = cs_arena_get(arena, CS_SIGNATURES_MAX * sizeof *names);
-    if (names == NULL)
-        return CS_ERR(NO_MEMORY);
-    struct cs_attested a = { .statement = e->statement, .payload_sha256 = e->payload_sha256 };
-    for (uint32_t i = 0; i < e->n_signers && i < CS_SIGNATURES_MAX; i++)
-        names[a.attesters.n++] = g->policy->attester[e->signer[i]].name;
-    a.attesters.at = names;
-    *out = cs_stops_on_evidence(&g->recalls, &a);
-    return CS_OK;
-}
-
-static CS_RESULT issued_digest(struct cs_gate *g, struct cs_arena *arena, uint64_t seq,
-                               struct cs_sha256 out[2], uint32_t *n)
-{
-    struct cs_span tbs, signature;
-    if (seq == 0)
-        return CS_OK;
-    cs_result r = cs_ledger_signed_get(g->ledger, seq, arena, &tbs, &signature);
-    if (cs_is(r, CS_NUM_NOT_FOUND))
-        return CS_OK; /* no signature on record, so no certificate with a digest */
-    CS_TRY(r);
-    struct cs_tbs *view = cs_arena_get(arena, sizeof *view);
-    if (view == NULL)
-        return CS_ERR(NO_MEMORY);
-    CS_TRY(cs_tbs_parse(tbs, view, NULL));
-    CS_AUTO_BUF struct cs_buf certificate = { .max = 2 * CS_TBS_MAX_LEN };
-    cs_certificate_put(&certificate, tbs, view->signature, signature);
-    CS_TRY(cs_buf_end(&certificate));
-    out[(*n)++] = cs_sha256(cs_buf_span(&certificate));
-    return CS_OK;
-}
-
-CS_RESULT cs_issued_digests(struct cs_gate *g, struct cs_arena *arena, const struct cs_use *use,
-                            struct cs_sha256 out[2], uint32_t *out_n)
-{
-    *out_n = 0;
-    if (g->holds.n_in_force == 0 || !cs_stops_name_certificates(&g->holds))
-        return CS_OK;
-    CS_TRY(issued_digest(g, arena, use->precertificate_seq, out, out_n));
-    return issued_digest(g, arena, use->certificate_seq, out, out_n);
 }
 
 /* ---- one call with an operators' statement ---- */

@@ -14,14 +14,6 @@ CS_RESULT cs_gate_load_stops(struct cs_gate *g, struct cs_note *note);
 /* cs_gate_settle_stops ends the turn: what it changed stays, or is taken back. */
 void cs_gate_settle_stops(struct cs_gate *g, bool committed);
 
-/* cs_recall_on finds the recall that withdraws this evidence; NULL when there is none. */
-CS_RESULT cs_recall_on(const struct cs_gate *g, const struct cs_evidence *e, struct cs_arena *arena,
-                       const struct cs_stop **out);
-/* cs_issued_digests gives the digests of the certificates on record behind a use, at most two; none while no
- * hold selects by certificate. */
-CS_RESULT cs_issued_digests(struct cs_gate *g, struct cs_arena *arena, const struct cs_use *use,
-                            struct cs_sha256 out[2], uint32_t *out_n);
-
 /* ---- one call with an operators' statement ---- */
 
 struct cs_stopping {

@@ -251,6 +251,17 @@ static bool is_among(const struct cs_sha256 *at, uint32_t n, const struct cs_sha
     return false;
 }
 
+/* Resets the statement at hand when it fails. */
+static CS_RESULT was_deposited(struct cs_ledger *l, const struct cs_sha256 *d, sqlite3_stmt *s, bool *out)
+{
+    uint64_t seq = 0;
+    cs_result r = cs_ledger_deposit_seq(l, d, &seq);
+    if (!cs_ok(r))
+        (void)sqlite3_reset(s);
+    *out = seq != 0;
+    return r;
+}
+
 CS_RESULT cs_ledger_deposit_find(struct cs_ledger *l, struct cs_span key, int64_t now_unix_s, uint32_t max,
                                  struct cs_arena *arena, struct cs_sha256 **out, uint32_t *out_n)
 {
@@ -272,7 +283,10 @@ CS_RESULT cs_ledger_deposit_find(struct cs_ledger *l, struct cs_span key, int64_
                 (void)sqlite3_reset(s);
                 return CS_ERR(STORE_CORRUPT);
             }
-            if (row && !is_among(at, n, &d)) /* one envelope may stand twice, with two expiries */
+            bool counts = row;
+            if (row && l->is_past)
+                CS_TRY(was_deposited(l, &d, s, &counts));
+            if (counts && !is_among(at, n, &d)) /* one envelope may stand twice, with two expiries */
                 at[n++] = d;
         }
         (void)sqlite3_reset(s);

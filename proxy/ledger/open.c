@@ -240,7 +240,7 @@ static CS_RESULT fill_filter(struct cs_ledger *l, enum cs_lookup kind, const cha
     return r;
 }
 
-static CS_RESULT fill_filters(struct cs_ledger *l)
+CS_RESULT cs_ledger_fill_filters(struct cs_ledger *l)
 {
 #define X(kind, sql) CS_TRY(fill_filter(l, CS_LOOKUP_##kind, sql));
     CS_FILTER_SOURCES(X)
@@ -271,7 +271,7 @@ static CS_RESULT open_all(struct cs_ledger *l, const char *path, struct cs_note 
         CS_TRY(prepare(l, statement_sql[i], SQLITE_PREPARE_PERSISTENT, &l->statement[i]));
     CS_TRY(restore(l, note));
     CS_TRY(cs_ledger_tiles_open(l, note));
-    CS_TRY(fill_filters(l));
+    CS_TRY(cs_ledger_fill_filters(l));
     return cs_checkpointer_init(&l->checkpointer, path, note);
 }
 

@@ -45,6 +45,7 @@ struct cs_ledger {
     bool in_turn;     /* a transaction is open */
     bool turn_failed; /* it was taken back; the turn refuses until commit or abandon */
     int wal_pages;    /* length of the log after the last commit */
+    bool is_past;     /* of past.h: deposits count from their entry on */
     bool broken;      /* it could not be taken back: nothing is believed any more */
     struct cs_mark now, kept;
     struct cs_ledger_head head; /* of kept */
@@ -173,6 +174,9 @@ struct cs_sha256 cs_puts_next(const struct cs_sha256 *chain, enum cs_put_kind ki
 
 /* ---- reading beside the gate (each.c) ---- */
 
+/* cs_ledger_fill_filters reads the keys of the tables up to the kept head; STORE_CORRUPT for a row behind it.
+ */
+CS_RESULT cs_ledger_fill_filters(struct cs_ledger *l);
 /* cs_store_open_reader opens path read-only and checks the schema. */
 CS_RESULT cs_store_open_reader(const char *path, sqlite3 **out, struct cs_note *note);
 
