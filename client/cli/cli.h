@@ -97,6 +97,7 @@ int cs_cmd_ledger_show(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_scope(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_incident(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_replay(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_audit_report(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_hold_place(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_hold_lift(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_hold_list(struct cs_cli *cli, const struct cs_args *args);
@@ -112,7 +113,7 @@ int cs_cmd_explain(struct cs_cli *cli, const struct cs_args *args);
 
 extern const struct cs_option cs_options_scope[], cs_options_incident[];
 extern const struct cs_option cs_options_canary[], cs_options_canary_prepare[];
-extern const struct cs_option cs_options_replay[];
+extern const struct cs_option cs_options_replay[], cs_options_audit_report[];
 extern const struct cs_option cs_options_keygen[], cs_options_attest_domain[], cs_options_attest_caa[],
     cs_options_attest_organization[], cs_options_attest_order[], cs_options_attest_lint[],
     cs_options_attest_approval[], cs_options_attest_cosign[], cs_options_attest_show[], cs_options_tbs_show[],

@@ -40,6 +40,8 @@ const struct cs_command cs_commands[] = {
     ROW("incident", "write the report of an incident: Markdown, CSV, HTML, hold and recall", NULL, 0, 0,
         incident),
     ROW("replay", "judge the requests of a ledger again, under another policy or clock", NULL, 0, 0, replay),
+    ROW("audit-report", "write the report of one day: approvals, refusals, events, a sample", NULL, 0, 0,
+        audit_report),
     ROW("hold place", "stop certificates at the key, at once", NULL, 0, 0, hold_place),
     ROW("hold lift", "let a hold go, by the quorum of operators", NULL, 0, 0, hold_lift),
     ROW("hold list", "list the holds in force", NULL, 0, 0, hold_list),
