@@ -261,6 +261,8 @@ int cs_cmd_audit_report(struct cs_cli *cli, const struct cs_args *args)
         return cs_cli_usage(cli, "audit-report: --day %.40s: needed a date such as 2026-11-21", day);
     if (checkpoint != NULL && !cs_ok(cs_read_file(checkpoint, CHECKPOINT_MAX_LEN, &given, &note)))
         return cs_cli_usage(cli, "audit-report: %s", note.text);
+    if (checkpoint != NULL && given.len == 0)
+        return cs_cli_usage(cli, "audit-report: --checkpoint %.400s: the file is empty", checkpoint);
     cs_result r =
         cs_audit_day_read(cs_arg_get(args, "ledger"), day_unix_s, cs_buf_span(&given), cli, &document, &note);
     if (!cs_ok(r))

@@ -264,23 +264,23 @@ enum { CS_SCHEMA_APPLICATION_ID = 0x43534c47 /* "CSLG" */, CS_SCHEMA_VERSION = 3
     " (SELECT count(*) FROM control)"
 
 /* The same questions about the past: ?9 is the entry that the asker stands before. */
-#define CS_SQL_PAST_SERIAL                                                                     \
-    "SELECT s.seq, s.kind, s.pair, o.result FROM intent_serial s LEFT JOIN intent_outcome o"   \
-    " ON o.intent_seq = s.seq AND o.seq < ?9 WHERE s.gen = ?3 AND s.issuer = ?1 AND s.serial"  \
+#define CS_SQL_PAST_SERIAL                                                                    \
+    "SELECT s.seq, s.kind, s.pair, o.result FROM intent_serial s LEFT JOIN intent_outcome o"  \
+    " ON o.intent_seq = s.seq AND o.seq < ?9 WHERE s.gen = ?3 AND s.issuer = ?1 AND s.serial" \
     " = ?2 AND s.seq < ?9 ORDER BY s.seq"
 #define CS_SQL_PAST_ORDER                                                                        \
     "SELECT s.seq, s.kind, s.pair, o.result FROM intent_order s LEFT JOIN intent_outcome o"      \
     " ON o.intent_seq = s.seq AND o.seq < ?9 WHERE s.gen = ?3 AND s.account = ?1 AND s.order_id" \
     " = ?2 AND s.seq < ?9 ORDER BY s.seq"
-#define CS_SQL_PAST_SUBJECT                                                                       \
-    "SELECT s.seq, o.result FROM intent_subject s LEFT JOIN intent_outcome o ON o.intent_seq ="   \
+#define CS_SQL_PAST_SUBJECT                                                                     \
+    "SELECT s.seq, o.result FROM intent_subject s LEFT JOIN intent_outcome o ON o.intent_seq =" \
     " s.seq AND o.seq < ?9 WHERE s.gen = ?2 AND s.account = ?1 AND s.seq < ?9 ORDER BY s.seq DESC"
 #define CS_SQL_PAST_OUTCOME "SELECT seq, result FROM intent_outcome WHERE intent_seq = ?1 AND seq < ?9"
 #define CS_SQL_PAST_CONTROL "SELECT seq FROM control WHERE seq > ?1 AND seq < ?9 ORDER BY seq LIMIT 1"
 #define CS_SQL_PAST_DEPOSIT \
     "SELECT seq FROM deposit_seq WHERE gen = ?2 AND digest = ?1 AND seq < ?9 ORDER BY seq LIMIT 1"
 #define CS_SQL_PAST_STATEMENT "SELECT payload FROM statement WHERE put >> 12 = ?2 AND id = ?1"
-#define CS_SQL_PAST_KEYS /* whether a digest was deposited yet is asked of each */                \
+#define CS_SQL_PAST_KEYS      /* whether a digest was deposited yet is asked of each */         \
     "SELECT digest FROM deposit_key WHERE put >> 12 = ?3 AND key = ?1 AND expires_unix_s > ?2 " \
     "ORDER BY put DESC"
 /* Tokens have no entry of their own: ?9 is the number of puts up to the commit of the entry asked about. */
