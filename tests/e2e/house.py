@@ -63,6 +63,12 @@ def pae(payload_type, body):
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body)
 
 
+def as_user(uid):
+    """What stands before a command that runs under another user id. subprocess's own user= would fork, and the locks
+    that gRPC's threads hold at that moment stay held in the child."""
+    return [] if uid == os.getuid() else ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--"]
+
+
 class Attester:
     """One key of the policy, and how it signs statements."""
 

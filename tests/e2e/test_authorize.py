@@ -74,9 +74,9 @@ def call_as(house, uid, rpc, request):
     """(status, answer bytes or text) of a client under another user id."""
     if os.getuid() != 0:
         pytest.skip("more clients than one need more user ids than one")
-    run = subprocess.run(["/usr/bin/python3", "-c", CHILD, str(house.socket), f"/countersign.v1.SigningService/{rpc}"],
-                         input=request.SerializeToString(), stdout=subprocess.PIPE, check=True, user=uid, group=uid,
-                         extra_groups=[], cwd="/", env={"PATH": os.environ["PATH"]})
+    run = subprocess.run([*h.as_user(uid), "/usr/bin/python3", "-c", CHILD, str(house.socket),
+                          f"/countersign.v1.SigningService/{rpc}"], input=request.SerializeToString(),
+                         stdout=subprocess.PIPE, check=True, cwd="/", env={"PATH": os.environ["PATH"]})
     code, said = json.loads(run.stdout)
     return grpc.StatusCode[code], base64.b64decode(said) if code == "OK" else said
 

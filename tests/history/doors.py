@@ -58,8 +58,8 @@ class OtherClient:
 
     def __init__(self, house, uid):
         self.process = subprocess.Popen(
-            ["/usr/bin/python3", "-c", CHILD, str(house.socket)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            user=uid, group=uid, extra_groups=[], cwd="/", env={"PATH": os.environ["PATH"]})
+            [*h.as_user(uid), "/usr/bin/python3", "-c", CHILD, str(house.socket)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True, cwd="/", env={"PATH": os.environ["PATH"]})
 
     def call(self, path, request, response_type):
         body = base64.b64encode(request.SerializeToString()).decode()
@@ -135,11 +135,10 @@ class DoorHouse(past.PastHouse):
         folder, uid = self.dir / f"old-{client}", VERSIONS.get(client, os.getuid())
         (folder / "in").write_bytes(data)
         (folder / "out").unlink(missing_ok=True)
-        as_other = {} if uid == os.getuid() else dict(user=uid, group=uid, extra_groups=[])
         done = subprocess.run(
-            ["pkcs11-tool", "--module", folder / "module.so", "--sign", "-m", mechanism, "--id", b"ec".hex(), "-i", "in",
+            [*h.as_user(uid), "pkcs11-tool", "--module", folder / "module.so", "--sign", "-m", mechanism, "--id", b"ec".hex(), "-i", "in",
              "-o", "out"], cwd=folder, capture_output=True, text=True, timeout=60,
-            env={"PATH": os.environ["PATH"], "COUNTERSIGN_PKCS11_CONF": str(folder / "pkcs11.conf")}, **as_other)
+            env={"PATH": os.environ["PATH"], "COUNTERSIGN_PKCS11_CONF": str(folder / "pkcs11.conf")})
         said = json.loads(pathlib.Path(folder / "log").read_text().splitlines()[-1])
         assert (done.returncode == 0) == (said["event"] == "pkcs11.signed"), done.stderr
         return (folder / "out").read_bytes() if done.returncode == 0 else None, said

@@ -82,9 +82,9 @@ class PastHouse(rough.RoughHouse):
         """SignCertificate by a client with another user id: a process of its own."""
         if uid == os.getuid():
             return self.call(SIGN, request, h.signing_service_pb2.SignCertificateResponse)
-        run = subprocess.run(["/usr/bin/python3", "-c", CHILD, str(self.socket), SIGN],
-                             input=request.SerializeToString(), stdout=subprocess.PIPE, check=True, user=uid, group=uid,
-                             extra_groups=[], cwd="/", env={"PATH": os.environ["PATH"]})
+        run = subprocess.run([*h.as_user(uid), "/usr/bin/python3", "-c", CHILD, str(self.socket), SIGN],
+                             input=request.SerializeToString(), stdout=subprocess.PIPE, check=True, cwd="/",
+                             env={"PATH": os.environ["PATH"]})
         said = json.loads(run.stdout)
         if said["code"] != "OK":
             raise h.Refused(Said(said))

@@ -57,14 +57,13 @@ class DoorHouse(h.House):
         path.chmod(0o644)
         return path
 
-    def old_runs(self, *words, user=None, **env):
+    def old_runs(self, *words, **env):
         """Exit code, and all that was said, of the old software's program."""
-        as_old = dict(user=OLD_UID, group=OLD_UID, extra_groups=[]) if IS_ROOT and user is None else {}
         done = subprocess.run(
-            [str(w) for w in words], cwd=self.old, capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL,
+            [*h.as_user(OLD_UID), *(str(w) for w in words)], cwd=self.old, capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL,
             env={"PATH": os.environ["PATH"], "HOME": str(self.old), "TMPDIR": str(self.old), "TZ": "UTC",
                  "PYTHONDONTWRITEBYTECODE": "1", "COUNTERSIGN_PKCS11_CONF": str(self.old / "pkcs11.conf"),
-                 "PKCS11_MODULE_PATH": str(self.old_module), **env}, **as_old)
+                 "PKCS11_MODULE_PATH": str(self.old_module), **env})
         print(*words, "->", done.returncode, "\n", done.stdout, done.stderr)
         return done.returncode, done.stdout + done.stderr
 

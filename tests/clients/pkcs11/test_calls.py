@@ -26,11 +26,9 @@ def test_asking_for_sizes_spends_nothing(house):
     tbs = house.tbs(["sizes.example.com"])
     house.deposit(house.complete(tbs))
     words, (path,) = raw(house, "sizes", tbs)
-    as_old = dict(user=d.OLD_UID, group=d.OLD_UID, extra_groups=[]) if d.IS_ROOT else {}
     before = len(audit.Books(house).entries)
-    with subprocess.Popen([str(w) for w in words], cwd=house.old, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          text=True, env={"PATH": "/usr/bin:/bin", "COUNTERSIGN_PKCS11_CONF": str(house.old / "pkcs11.conf")},
-                          **as_old) as program:
+    with subprocess.Popen([*d.h.as_user(d.OLD_UID), *(str(w) for w in words)], cwd=house.old, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True, env={"PATH": "/usr/bin:/bin", "COUNTERSIGN_PKCS11_CONF": str(house.old / "pkcs11.conf")}) as program:
         assert program.stdout.readline() == "asked\n"
         assert len(audit.Books(house).entries) == before  # 40 questions, no request
         said, _ = program.communicate("go\n", timeout=60)
