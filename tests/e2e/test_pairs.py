@@ -159,8 +159,8 @@ def second_client(house, tbs, evidence, uid):
               "call = c.unary_unary('/countersign.v1.SigningService/SignCertificate')\n"
               "try:\n    call(sys.stdin.buffer.read(), timeout=10); print('SIGNED')\n"
               "except grpc.RpcError as e:\n    print(e.code().name, e.details())\n")
-    out = subprocess.run([sys.executable, "-c", script, str(house.socket)], input=request.SerializeToString(),
-                         capture_output=True, user=uid, cwd="/", check=True)
+    out = subprocess.run([*h.as_user(uid), sys.executable, "-c", script, str(house.socket)],
+                         input=request.SerializeToString(), capture_output=True, cwd="/", check=True)
     return out.stdout.decode()
 
 
