@@ -15,8 +15,10 @@
  *   gate    process killed
  *   signer  the call answers EPERM, since PKCS#11 modules differ; starting programs, tracing and
  *           loading code into the kernel still kill
- * Mapping memory as executable is refused (EACCES) to front and gate, so nothing can be loaded later. */
-enum cs_sandbox_role { CS_SANDBOX_FRONT = 1, CS_SANDBOX_GATE, CS_SANDBOX_SIGNER };
+ *   courier process killed; sockets of the network and the resolver are open to it, no file is written
+ * Mapping memory as executable is refused (EACCES) to front, gate and courier, so nothing can be loaded
+ * later. */
+enum cs_sandbox_role { CS_SANDBOX_FRONT = 1, CS_SANDBOX_GATE, CS_SANDBOX_SIGNER, CS_SANDBOX_COURIER };
 
 /* cs_sandbox_basic: no_new_privs, not dumpable (no core, no ptrace by the own user), core limit 0.
  * IO if the kernel refuses; then the process must end. */

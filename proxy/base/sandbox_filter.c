@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "proxy/base/sandbox.h"
 #include "proxy/base/sandbox_build.h"
@@ -50,6 +51,13 @@ static const int signer_calls[] = {
     N(sched_get_priority_max), N(sched_get_priority_min), N(getpriority), N(memfd_create), N(get_mempolicy),
     N(syncfs), N(fadvise64), N(readahead), N(copy_file_range), N(truncate), N(symlink), N(link), N(linkat),
     N(chdir),
+};
+
+/* HTTP: the resolver and its threads, and reading what Landlock leaves. */
+static const int courier_calls[] = {
+    N(connect), N(bind), N(sendmmsg), N(recvmmsg), N(open), N(openat), N(stat), N(lstat), N(statx), N(access),
+    N(faccessat), N(faccessat2), N(readlink), N(readlinkat), N(getdents64), N(pread64), N(fstatfs), N(statfs),
+    N(getcwd), N(pipe), N(eventfd), N(epoll_create), N(set_tid_address), N(getpgrp), N(getsid),
 };
 
 /* Paths out of the front: refused, not fatal, since a library may look for its configuration late. */
@@ -114,6 +122,14 @@ static void add_no_new_code(struct filter *f)
     ADD(f, SCMP_ACT_ERRNO(EPERM), refused);
 }
 
+/* Sockets of the network and the resolver (Unix: a name service daemon; netlink: which addresses there are). */
+static void add_network(struct filter *f)
+{
+    const int families[] = { AF_INET, AF_INET6, AF_UNIX, AF_NETLINK };
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        add_if(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 0, UINT32_MAX, (uint64_t)families[i]);
+}
+
 static void add_role(struct filter *f, enum cs_sandbox_role role)
 {
     ADD(f, SCMP_ACT_ALLOW, common_calls);
@@ -132,6 +148,12 @@ static void add_role(struct filter *f, enum cs_sandbox_role role)
         ADD(f, SCMP_ACT_ALLOW, gate_calls);
         ADD(f, SCMP_ACT_ALLOW, signer_calls);
         ADD(f, SCMP_ACT_KILL_PROCESS, fatal_calls);
+        add_threads(f);
+        break;
+    case CS_SANDBOX_COURIER:
+        ADD(f, SCMP_ACT_ALLOW, courier_calls);
+        add_network(f);
+        add_no_new_code(f);
         add_threads(f);
         break;
     }

@@ -92,11 +92,15 @@ static CS_RESULT read_users(struct cs_config_reading *r, const struct cs_yaml_no
 {
     struct cs_yaml_field f[] = { { .key = "front", .required = true },
                                  { .key = "gate", .required = true },
-                                 { .key = "signer", .required = true } };
-    const char **const out[] = { &r->c->front_user, &r->c->gate_user, &r->c->signer_user };
-    CS_TRY(cs_yaml_fields(n, f, 3, r->note));
-    for (size_t i = 0; i < 3; i++) {
+                                 { .key = "signer", .required = true },
+                                 { .key = "courier" } };
+    const char **const out[] = { &r->c->front_user, &r->c->gate_user, &r->c->signer_user,
+                                &r->c->courier_user };
+    CS_TRY(cs_yaml_fields(n, f, 4, r->note));
+    for (size_t i = 0; i < 4; i++) {
         struct cs_span name;
+        if (f[i].value == NULL)
+            continue;
         CS_TRY(cs_yaml_id(f[i].value, NAME_MAX_LEN, &name, r->note));
         CS_TRY(cs_config_keep(r, name, out[i]));
     }

@@ -51,7 +51,7 @@ struct cs_config {
     const char *pin_file;                                        /* either this */
     const char *credential;                                      /* or this: name in $CREDENTIALS_DIRECTORY */
     const char *token_environment[CS_TOKEN_ENVIRONMENT_MAX + 1]; /* "NAME=value", NULL behind the last */
-    const char *front_user, *gate_user, *signer_user;            /* NULL: as the parent */
+    const char *front_user, *gate_user, *signer_user, *courier_user;            /* NULL: as the parent */
     struct cs_arena arena;                                       /* owned; all text lives in it */
 };
 

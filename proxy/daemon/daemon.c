@@ -34,10 +34,11 @@ struct daemon {
     char libexec[PATH_MAX];
 };
 
-static bool has_programs(const char *dir)
+static bool has_programs(const char *dir, const struct cs_policy *p)
 {
-    static const char *const names[] = { "countersign-front", "countersign-gate", "countersign-signer" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    static const char *const names[] = { "countersign-front", "countersign-gate", "countersign-signer",
+                                         "countersign-courier" };
+    for (size_t i = 0; i < (p->witnesses.n != 0 ? 4 : 3); i++) {
         char path[PATH_MAX + 64];
         (void)snprintf(path, sizeof path, "%s/%s", dir, names[i]);
         if (access(path, X_OK) != 0)
@@ -50,7 +51,7 @@ static bool has_programs(const char *dir)
 static CS_RESULT find_programs(struct daemon *d, struct cs_note *note)
 {
     const char *installed = d->config.libexec != NULL ? d->config.libexec : CS_LIBEXEC_DIR;
-    if (has_programs(installed)) {
+    if (has_programs(installed, d->policy)) {
         (void)snprintf(d->libexec, sizeof d->libexec, "%s", installed);
         return CS_OK;
     }
@@ -59,11 +60,11 @@ static CS_RESULT find_programs(struct daemon *d, struct cs_note *note)
     if (n > 0) {
         d->libexec[n] = '\0';
         *strrchr(d->libexec, '/') = '\0'; /* the kernel's path is absolute */
-        if (has_programs(d->libexec))
+        if (has_programs(d->libexec, d->policy))
             return CS_OK;
     }
-    cs_note_set(note, "%s: countersign-front, countersign-gate and countersign-signer are not all there",
-                installed);
+    cs_note_set(note, "%s: countersign-front, countersign-gate and countersign-signer are not all there%s",
+                installed, d->policy->witnesses.n != 0 ? ", with countersign-courier" : "");
     return CS_ERR(CONFIG);
 }
 
@@ -118,6 +119,15 @@ static CS_RESULT load(struct daemon *d, const char *path, bool check, struct cs_
     if (has_key && d->policy->ledger_origin.len == 0) {
         cs_note_set(note, "ledger_key: %.300s has no ledger: {origin: ...}, the name the key signs under",
                     d->config.policy);
+        return CS_ERR(CONFIG);
+    }
+    if (d->policy->witnesses.n != 0 && !has_key) {
+        cs_note_set(note, "%.200s: it names witnesses; needed: ledger_key, which signs what they cosign",
+                    d->config.policy);
+        return CS_ERR(CONFIG);
+    }
+    if (d->policy->witnesses.n != 0 && d->config.front_user != NULL && d->config.courier_user == NULL) {
+        cs_note_set(note, "users: needed: courier, since %.200s names witnesses", d->config.policy);
         return CS_ERR(CONFIG);
     }
     CS_TRY(find_programs(d, note));

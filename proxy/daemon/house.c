@@ -169,8 +169,8 @@ static void ask_to_drain(const struct cs_child *c)
         (void)!send(c->lifeline, &drain, 1, MSG_NOSIGNAL); /* if gone, it is reaped later */
 }
 
-/* In order: the front finishes running calls, then the gate, then the signers. The gate hears of it at
- * once, to tell whoever watches its health, and goes on answering. */
+/* In order: the front finishes running calls, then the gate, then courier and signers. The gate hears of it
+ * at once, to tell whoever watches its health, and goes on answering. */
 static int end_in_order(struct cs_house *h)
 {
     const uint32_t gate = h->config->n_signers, front = gate + 1;
@@ -182,8 +182,11 @@ static int end_in_order(struct cs_house *h)
     clean &= wait_gone(h, front, front, h->patience->drain_ms) || !kill_left(h, front, front);
     close_lifeline(&h->child[gate]);
     clean &= wait_gone(h, gate, gate, h->patience->end_ms) || !kill_left(h, gate, gate);
-    for (uint32_t i = 0; i < gate; i++)
+    for (uint32_t i = 0; i < h->n_children; i++)
         close_lifeline(&h->child[i]);
+    if (h->n_children > front + 1) /* the courier: answers may have waited for witnesses until now */
+        clean &=
+            wait_gone(h, front + 1, front + 1, h->patience->end_ms) || !kill_left(h, front + 1, front + 1);
     if (gate > 0)
         clean &= wait_gone(h, 0, gate - 1, h->patience->end_ms) || !kill_left(h, 0, gate - 1);
     for (uint32_t i = 0; i < h->n_children; i++)
@@ -301,20 +304,22 @@ static int serve(struct cs_house *h)
 
 int cs_house_run(struct cs_house *h)
 {
-    h->n_children = h->config->n_signers + 2;
+    h->n_children = h->config->n_signers + (h->policy->witnesses.n != 0 ? 3 : 2);
     h->signal_fd = -1;
     h->front_gate[0] = h->front_gate[1] = -1;
+    h->gate_courier[0] = h->gate_courier[1] = -1;
     for (uint32_t i = 0; i < CS_SIGNERS_MAX; i++)
         h->gate_signer[i][0] = h->gate_signer[i][1] = -1;
     for (uint32_t i = 0; i <= CS_LISTEN_MAX; i++)
         h->listener[i].fd = -1;
+    static const char *const late[] = { "gate", "front", "courier" };
     for (uint32_t i = 0; i < h->n_children; i++) {
         struct cs_child *c = &h->child[i];
         *c = (struct cs_child){ .lifeline = -1 };
         if (i < h->config->n_signers)
             (void)snprintf(c->label, sizeof c->label, "signer-%u", i);
         else
-            (void)snprintf(c->label, sizeof c->label, "%s", i == h->config->n_signers ? "gate" : "front");
+            (void)snprintf(c->label, sizeof c->label, "%s", late[i - h->config->n_signers]);
     }
     struct cs_note note = { "" };
     int code = CS_EXIT_FAILED;

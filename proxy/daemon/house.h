@@ -24,7 +24,7 @@ struct cs_patience {
 enum { CS_EXIT_DONE = 0, CS_EXIT_CONFIG = 2, CS_EXIT_FAILED = 3 };
 
 struct cs_child {
-    char label[24]; /* "signer-0", "gate", "front" */
+    char label[24]; /* "signer-0", "gate", "front", "courier" */
     pid_t pid;      /* 0 when not running */
     int lifeline;   /* our end; -1 when closed */
     bool ready;
@@ -32,7 +32,7 @@ struct cs_child {
     int status;   /* of waitpid, once gone */
 };
 
-enum { CS_CHILDREN_MAX = CS_SIGNERS_MAX + 2 };
+enum { CS_CHILDREN_MAX = CS_SIGNERS_MAX + 3 };
 
 struct cs_house {
     const struct cs_config *config;
@@ -42,8 +42,9 @@ struct cs_house {
     const struct cs_patience *patience;
     int front_gate[2];                  /* [0] the front's end, [1] the gate's; -1 once handed over */
     int gate_signer[CS_SIGNERS_MAX][2]; /* [0] the gate's end, [1] the signer's */
+    int gate_courier[2];                /* [0] the gate's end, [1] the courier's */
     struct cs_listener listener[CS_LISTEN_MAX + 1];
-    uint32_t n_children; /* in the order of their start: signers, gate, front */
+    uint32_t n_children; /* in the order of their start: signers, gate, front, courier (with witnesses only) */
     struct cs_child child[CS_CHILDREN_MAX];
     int signal_fd;
     bool asked_to_end;    /* SIGTERM or SIGINT came */

@@ -12,6 +12,7 @@
 #include "proxy/daemon/house.h"
 #include "proxy/daemon/sealed.h"
 #include "proxy/daemon/spawn.h"
+#include "proxy/ipc/errand.h"
 #include "proxy/ipc/frontconf.h"
 #include "proxy/ipc/process.h"
 
@@ -29,10 +30,12 @@ enum heirloom {
     LEDGER_KEY,
     PIN,
     KEYS,
-    WITNESS
+    WITNESS,
+    COURIER,
+    ROUTES
 };
 
-enum node { NODE_SIGNER, NODE_GATE, NODE_FRONT };
+enum node { NODE_SIGNER, NODE_GATE, NODE_FRONT, NODE_COURIER };
 
 static const struct {
     const char *program;
@@ -40,13 +43,18 @@ static const struct {
 } nodes[] = {
     /* program               inherits (fds 3, 4, 5, ...) */
     [NODE_FRONT] = { "countersign-front", { LIFELINE, GATE, FACTS, TLS, LISTEN } },
-    [NODE_GATE] = { "countersign-gate", { LIFELINE, FRONT, POLICY, LEDGER_KEY, SIGNERS } },
+    [NODE_GATE] = { "countersign-gate", { LIFELINE, FRONT, POLICY, LEDGER_KEY, SIGNERS, COURIER } },
     [NODE_SIGNER] = { "countersign-signer", { LIFELINE, GATE, PIN, KEYS, WITNESS } },
+    [NODE_COURIER] = { "countersign-courier", { LIFELINE, GATE, ROUTES } },
 };
 
 static_assert((int)CS_FD_LIFELINE == (int)CS_SPAWN_FIRST_FD, "the first column");
-static_assert(CS_FD_FRONT_GATE == 4 && CS_FD_GATE_FRONT == 4 && CS_FD_SIGNER_GATE == 4, "the second column");
-static_assert(CS_FD_FRONT_CONF == 5 && CS_FD_GATE_POLICY == 5 && CS_FD_SIGNER_PIN == 5, "the third column");
+static_assert(CS_FD_FRONT_GATE == 4 && CS_FD_GATE_FRONT == 4 && CS_FD_SIGNER_GATE == 4 &&
+                  CS_FD_COURIER_GATE == 4,
+              "the second column");
+static_assert(CS_FD_FRONT_CONF == 5 && CS_FD_GATE_POLICY == 5 && CS_FD_SIGNER_PIN == 5 &&
+                  CS_FD_COURIER_ROUTES == 5,
+              "the third column");
 static_assert(CS_FD_FRONT_TLS == 6 && CS_FD_FRONT_LISTEN == 7 && CS_FD_GATE_LEDGER_KEY == 6 &&
                   CS_FD_GATE_SIGNER == 7 && CS_FD_SIGNER_KEYS == 6 && CS_FD_SIGNER_WITNESS == 7,
               "the others");
@@ -88,6 +96,26 @@ static CS_RESULT open_conf(const struct cs_house *h, int *out, struct cs_note *n
     CS_AUTO_BUF struct cs_buf bytes = { .max = CS_FRONTCONF_MAX_LEN };
     CS_TRY(cs_frontconf_put(&bytes, &conf));
     return cs_sealed_copy("front-configuration", cs_buf_span(&bytes), out, note);
+}
+
+/* add-checkpoint, and where a witness shows what it has cosigned of this log (C2SP tlog-witness). */
+static CS_RESULT open_routes(const struct cs_house *h, int *out, struct cs_note *note)
+{
+    static char add[CS_WITNESSES_MAX][CS_ROUTE_URL_MAX_LEN], read[CS_WITNESSES_MAX][CS_ROUTE_URL_MAX_LEN];
+    struct cs_routes routes = { .n = h->policy->witnesses.n };
+    struct cs_sha256 origin = cs_sha256(h->policy->ledger_origin);
+    char hex[2 * CS_SHA256_LEN + 1];
+    cs_hex(cs_sha256_span(&origin), hex);
+    for (uint32_t i = 0; i < routes.n; i++) {
+        struct cs_span url = h->policy->witnesses.witness[i].url; /* the policy bounds its length */
+        (void)snprintf(add[i], sizeof add[i], "%.*s/add-checkpoint", (int)url.len, (const char *)url.at);
+        (void)snprintf(read[i], sizeof read[i], "%.*s/%s/checkpoint", (int)url.len, (const char *)url.at,
+                       hex);
+        routes.route[i] = (struct cs_route){ cs_span_str(add[i]), cs_span_str(read[i]) };
+    }
+    CS_AUTO_BUF struct cs_buf bytes = { .max = CS_ROUTES_MAX_LEN };
+    CS_TRY(cs_routes_put(&bytes, &routes));
+    return cs_sealed_copy("routes", cs_buf_span(&bytes), out, note);
 }
 
 static CS_RESULT open_witness(const struct cs_house *h, uint32_t signer, int *out, struct cs_note *note)
@@ -160,6 +188,8 @@ CS_RESULT cs_house_open(struct cs_house *h, struct cs_note *note)
     for (uint32_t i = 0; i < h->config->n_signers; i++)
         if (socketpair(AF_UNIX, kind, 0, h->gate_signer[i]) != 0)
             return fail_errno(note, "channel");
+    if (h->policy->witnesses.n != 0 && socketpair(AF_UNIX, kind, 0, h->gate_courier) != 0)
+        return fail_errno(note, "channel");
     struct cs_activation passed;
     cs_result r = cs_activation_init(&passed, note);
     for (uint32_t i = 0; i < h->config->n_listen && cs_ok(r); i++)
@@ -176,6 +206,7 @@ void cs_house_close(struct cs_house *h)
         shut(&h->child[i].lifeline);
     for (int end = 0; end < 2; end++) {
         shut(&h->front_gate[end]);
+        shut(&h->gate_courier[end]);
         for (uint32_t i = 0; i < CS_SIGNERS_MAX; i++)
             shut(&h->gate_signer[i][end]);
     }
@@ -186,12 +217,13 @@ void cs_house_close(struct cs_house *h)
 
 static enum node node_of(const struct cs_house *h, uint32_t i)
 {
-    return i < h->config->n_signers ? NODE_SIGNER : i == h->config->n_signers ? NODE_GATE : NODE_FRONT;
+    static const enum node late[] = { NODE_GATE, NODE_FRONT, NODE_COURIER };
+    return i < h->config->n_signers ? NODE_SIGNER : late[i - h->config->n_signers];
 }
 
 /* Descriptors made for one child only; the parent keeps none of them. */
 struct made {
-    int lifeline, conf, tls, policy, ledger_key, pin, keys, witness;
+    int lifeline, conf, tls, policy, ledger_key, pin, keys, witness, routes;
 };
 static void made_done(struct made *m)
 {
@@ -203,6 +235,7 @@ static void made_done(struct made *m)
     shut(&m->pin);
     shut(&m->keys);
     shut(&m->witness);
+    shut(&m->routes);
 }
 
 /* One heirloom of child i onto the list. */
@@ -216,7 +249,9 @@ static CS_RESULT add(struct cs_house *h, uint32_t i, enum heirloom what, struct 
         s->fd[s->n_fds++] = m->lifeline;
         return CS_OK;
     case GATE:
-        s->fd[s->n_fds++] = node_of(h, i) == NODE_FRONT ? h->front_gate[0] : h->gate_signer[i][1];
+        s->fd[s->n_fds++] = node_of(h, i) == NODE_FRONT     ? h->front_gate[0]
+                            : node_of(h, i) == NODE_COURIER ? h->gate_courier[1]
+                                                            : h->gate_signer[i][1];
         return CS_OK;
     case FRONT:
         s->fd[s->n_fds++] = h->front_gate[1];
@@ -258,6 +293,14 @@ static CS_RESULT add(struct cs_house *h, uint32_t i, enum heirloom what, struct 
         CS_TRY(open_witness(h, i, &m->witness, note));
         s->fd[s->n_fds++] = m->witness;
         return CS_OK;
+    case COURIER:
+        if (h->policy->witnesses.n != 0)
+            s->fd[s->n_fds++] = h->gate_courier[0];
+        return CS_OK;
+    case ROUTES:
+        CS_TRY(open_routes(h, &m->routes, note));
+        s->fd[s->n_fds++] = m->routes;
+        return CS_OK;
     }
     return CS_ERR(BUG);
 }
@@ -273,6 +316,10 @@ static void hand_over(struct cs_house *h, uint32_t i)
         shut(&h->front_gate[1]);
         for (uint32_t k = 0; k < h->config->n_signers; k++)
             shut(&h->gate_signer[k][0]);
+        shut(&h->gate_courier[0]);
+        break;
+    case NODE_COURIER:
+        shut(&h->gate_courier[1]);
         break;
     case NODE_FRONT:
         shut(&h->front_gate[0]);
@@ -286,7 +333,8 @@ static CS_RESULT set_user(const struct cs_house *h, enum node node, struct cs_sp
 {
     const char *const names[] = { [NODE_SIGNER] = h->config->signer_user,
                                   [NODE_GATE] = h->config->gate_user,
-                                  [NODE_FRONT] = h->config->front_user };
+                                  [NODE_FRONT] = h->config->front_user,
+                                  [NODE_COURIER] = h->config->courier_user };
     if (names[node] == NULL)
         return CS_OK;
     const struct passwd *user = getpwnam(names[node]);
@@ -311,6 +359,7 @@ static CS_RESULT spawn(struct cs_house *h, uint32_t i, struct made *m, int *out_
     struct cs_spawn s = { .program = program, .argv = { nodes[node].program } };
     switch (node) {
     case NODE_FRONT:
+    case NODE_COURIER:
         break;
     case NODE_GATE:
         s.argv[1] = h->config->ledger;
@@ -334,7 +383,7 @@ static CS_RESULT spawn(struct cs_house *h, uint32_t i, struct made *m, int *out_
 
 CS_RESULT cs_house_spawn(struct cs_house *h, uint32_t i, struct cs_note *note)
 {
-    struct made m = { -1, -1, -1, -1, -1, -1, -1, -1 };
+    struct made m = { -1, -1, -1, -1, -1, -1, -1, -1, -1 };
     int lifeline = -1;
     cs_result r = spawn(h, i, &m, &lifeline, note);
     made_done(&m);

@@ -22,6 +22,11 @@ enum {
     CS_FD_GATE_LEDGER_KEY = 6, /* gate: checkpoint key, read to end of file and closed; empty: none */
     CS_FD_GATE_SIGNER = 7,     /* gate: first signer channel; argv says how many */
 
+    /* gate: behind its signers the channel to the courier, when the policy has witnesses */
+
+    CS_FD_COURIER_GATE = 4,   /* courier: channel to the gate */
+    CS_FD_COURIER_ROUTES = 5, /* courier: addresses of the witnesses (errand.h), read to its end and closed */
+
     CS_FD_SIGNER_GATE = 4,    /* signer: channel to the gate */
     CS_FD_SIGNER_PIN = 5,     /* signer: PIN, read to end of file and closed */
     CS_FD_SIGNER_KEYS = 6,    /* signer: key table (keytable.h), read to end of file and closed */

@@ -34,6 +34,8 @@ CS_RESULT cs_policy_read_lint(struct cs_policy *p, const struct cs_yaml_node *ro
 
 /* Optional keys: n may be NULL. */
 CS_RESULT cs_policy_read_holds(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note);
+/* Behind ledger, whose log they witness. */
+CS_RESULT cs_policy_read_witnesses(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note);
 CS_RESULT cs_policy_read_ct_logs(struct cs_policy *p, const struct cs_yaml_node *n, struct cs_note *note);
 CS_RESULT cs_policy_read_issuer_ct(const struct cs_policy *p, struct cs_issuer *out,
                                    const struct cs_yaml_node *n, struct cs_note *note);

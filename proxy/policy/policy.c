@@ -116,6 +116,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
         AGENCIES,
         LEDGER,
         HOLDS,
+        WITNESSES,
         N
     };
     struct cs_yaml_field f[N] = {
@@ -134,6 +135,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
         [AGENCIES] = { .key = "agencies" },
         [LEDGER] = { .key = "ledger" },
         [HOLDS] = { .key = "holds" },
+        [WITNESSES] = { .key = "witnesses" },
     };
     CS_TRY(cs_yaml_fields(root, f, N, note));
     struct cs_span schema;
@@ -143,6 +145,7 @@ static CS_RESULT read_document(struct cs_policy *p, struct cs_span document, str
     CS_TRY(cs_yaml_u64(f[VERSION].value, 1, INT64_MAX, &p->version, note));
     CS_TRY(cs_yaml_id(f[DEPLOYMENT].value, CS_POLICY_ID_MAX_LEN, &p->deployment, note));
     CS_TRY(cs_policy_read_ledger(p, f[LEDGER].value, note));
+    CS_TRY(cs_policy_read_witnesses(p, f[WITNESSES].value, note));
     CS_TRY(cs_policy_read_ct_logs(p, f[CT_LOGS].value, note));
     CS_TRY(cs_policy_read_issuers(p, f[ISSUERS].value, note));
     CS_TRY(cs_policy_read_attesters(p, f[ATTESTERS].value, note));

@@ -15,10 +15,12 @@
 
 #include "proxy/base/bytes.h"
 #include "proxy/base/digest.h"
+#include "proxy/ipc/errand.h"
 #include "proxy/ipc/keytable.h"
 #include "proxy/policy/names.h"
 #include "proxy/policy/perspectives.h"
 #include "proxy/policy/version.h"
+#include "proxy/tlog/key.h"
 
 enum {
     CS_POLICY_MAX_LEN = 4 * 1024 * 1024,
@@ -188,6 +190,24 @@ struct cs_agency {
     struct cs_span number_format; /* of subject serialNumber; empty: any */
 };
 
+/* A witness of the ledger's log (C2SP tlog-witness). */
+struct cs_witness {
+    struct cs_tlog_key key; /* type cosignature; names and keys are unique */
+    struct cs_span url;     /* prefix of its paths, without '/' at the end */
+};
+enum cs_witness_require {
+    CS_WITNESS_NOT_REQUIRED = 0,
+    CS_WITNESS_WITHIN,        /* entries wait for the quorum at most within_s, or nothing more is signed */
+    CS_WITNESS_BEFORE_ANSWER, /* no signature leaves before the quorum has its entry */
+};
+struct cs_witnesses_policy {
+    uint32_t quorum; /* 1 to n */
+    enum cs_witness_require require;
+    uint32_t within_s; /* with CS_WITNESS_WITHIN */
+    uint32_t n;        /* 0: no witnesses */
+    struct cs_witness witness[CS_WITNESSES_MAX];
+};
+
 struct cs_policy {
     struct cs_sha256 digest;      /* of the document's bytes */
     uint64_t version;             /* from 1 */
@@ -206,6 +226,7 @@ struct cs_policy {
     struct {
         uint32_t lift_quorum; /* different operators that lift a hold; 2 to 8 */
     } holds;
+    struct cs_witnesses_policy witnesses;
     struct cs_sites perspectives; /* none without the section */
     uint32_t n_ct_logs;
     struct cs_ct_log ct_log[CS_POLICY_CT_LOGS_MAX];

@@ -22,6 +22,8 @@ TABLE = {
     "countersign-gate":   ("crypto protobuf-c sqlite3 yaml-0 psl",        "seccomp"),
     # holds the PIN: no network protocol, protobuf, database or YAML
     "countersign-signer": ("p11 crypto",                                  "seccomp"),
+    # speaks HTTP: nothing that decides or holds anything
+    "countersign-courier": ("curl",                                           "seccomp crypto"),
     "countersign-token":  ("p11 crypto",                                  ""),
     # the client, run by people and back ends: everything but PKCS#11; it lists the gate's rules
     "countersign":        ("nghttp2 ssl crypto protobuf-c sqlite3 yaml-0 jansson psl", ""),
