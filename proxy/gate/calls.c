@@ -9,6 +9,7 @@
 #include "proxy/gate/checkpoints.h"
 #include "proxy/gate/queries.h"
 #include "proxy/gate/report.h"
+#include "proxy/gate/witnesses.h"
 
 static const struct {
     const char *name;
@@ -92,7 +93,9 @@ static CS_RESULT on_cancel(void *ctx, struct cs_chan *c, const struct cs_msg *m)
     struct cs_stream *s = cs_stream_of_call(g, m->id);
     if (s != NULL)
         return cs_stream_end(g, s, CS_GRPC_CANCELLED, "cancelled");
-    return cs_flight_forget(g, m->id);
+    bool found;
+    CS_TRY(cs_parked_forget(g, m->id, &found));
+    return found ? CS_OK : cs_flight_forget(g, m->id);
 }
 
 static CS_RESULT on_more(void *ctx, struct cs_chan *c, const struct cs_msg *m)

@@ -2,6 +2,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/gate/gather.h"
 #include "proxy/gate/numbers.h"
+#include "proxy/gate/witnesses.h"
 
 CS_RESULT cs_evidence_is_unique(struct cs_gate *g, const struct cs_evidence *earlier, size_t n,
                                 const struct cs_evidence *e, struct cs_verdict *v)
@@ -24,8 +25,8 @@ CS_RESULT cs_judge_request(struct cs_gate *g, const struct cs_call *call, const 
                                         .holds = &g->holds,
                                         .recalls = &g->recalls,
                                         .now_unix_s = now_unix_us / 1000000,
-                                        .ledger_ready =
-                                            !g->ledger_failed && now_unix_us >= head.last_unix_us };
+                                        .ledger_ready = !g->ledger_failed && now_unix_us >= head.last_unix_us,
+                                        .witnesses_lapsed = cs_witnesses_lapsed(g) };
     CS_TRY(cs_judge_on(&grounds, call->client, ask, call->arena, out));
     if (out->gathered_mono_us != 0)
         cs_numbers_time(g->numbers, CS_TIME_VERIFY, out->gathered_mono_us - timer.since_mono_us);

@@ -11,6 +11,7 @@
 #include "proxy/gate/der/tbs.h"
 #include "proxy/gate/numbers.h"
 #include "proxy/gate/stops.h"
+#include "proxy/gate/witnesses.h"
 
 struct cs_flight *cs_flight_open(struct cs_gate *g)
 {
@@ -133,6 +134,7 @@ static CS_RESULT append_outcome(struct cs_gate *g, struct cs_flight *f)
     entry.outcome = &outcome;
     uint64_t seq;
     cs_result r = cs_ledger_append(g->ledger, &entry, &seq);
+    f->outcome_seq = cs_ok(r) ? seq : 0;
     f->state = CS_FLIGHT_CLOSING;
     g->closing[g->n_closing++] = (uint32_t)(f - g->flight);
     return cs_ok(r) ? CS_OK : cs_store_failed(g, r);
@@ -182,7 +184,9 @@ static CS_RESULT answer_signed(struct cs_gate *g, struct cs_flight *f)
     struct cs_msg_answer a = { .status = CS_GRPC_OK };
     CS_TRY(cs_proto_pack(&m.base, &g->arena, &a.response));
     for (uint32_t i = 0; i < f->n_waiters; i++)
-        CS_TRY(cs_answer_now(g, f->waiter[i], &a));
+        CS_TRY(cs_witnesses_must_wait(g, f->outcome_seq)
+                   ? cs_parked_add(g, f->waiter[i], f->outcome_seq, f->seq, a.response)
+                   : cs_answer_now(g, f->waiter[i], &a));
     return CS_OK;
 }
 

@@ -72,6 +72,7 @@ struct cs_flight {
     int64_t sent_mono_us; /* when a signer got it */
     /* outcome, from CLOSING on */
     int result; /* Countersign__Ledger__V1__OutcomeResult */
+    uint64_t outcome_seq;
     struct cs_buf signature;
     char text[256];
 };
@@ -104,6 +105,7 @@ struct cs_gate {
     struct cs_lists *lists; /* NULL when no issuer signs leaves */
     struct cs_ledger *ledger;
     struct cs_checkpoints *checkpoints; /* checkpoints.h; NULL: no key */
+    struct cs_witnesses *witnesses;     /* witnesses.h; NULL: the policy names none */
     struct cs_evidence_cache *cache;
     struct cs_callers *callers;
     struct cs_numbers *numbers;

@@ -419,6 +419,7 @@ CS_RESULT cs_judge_on(const struct cs_grounds *g, const struct cs_client *client
     f->client = client;
     f->holds = g->holds;
     f->order_id = ask->order_id;
+    f->witnesses_lapsed = g->witnesses_lapsed;
     f->ledger_ready = g->ledger_ready;
 
     const struct cs_issuer *issuer = cs_policy_issuer(g->policy, ask->issuer);

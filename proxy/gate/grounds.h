@@ -17,7 +17,8 @@ struct cs_grounds {
     struct cs_evidence_cache *cache;
     const struct cs_stops *holds, *recalls;
     int64_t now_unix_s;
-    bool ledger_ready; /* it takes entries, and the clock is not behind it */
+    bool ledger_ready;     /* it takes entries, and the clock is not behind it */
+    bool witnesses_lapsed; /* too few cosigned in time, or none since the start */
 };
 
 /* What is asked, as SignCertificate and EvaluateCertificate both carry it. */

@@ -6,6 +6,7 @@
 #include "proto/canonical.h"
 #include "proxy/gate/gate.h"
 #include "proxy/gate/stream.h"
+#include "proxy/gate/witnesses.h"
 
 enum { UNKNOWN_SERVICE = -1, NEEDS_NO_KEY = -2, NEEDS_ANY_KEY = -3 }; /* or the issuer's number */
 
@@ -41,9 +42,9 @@ static Grpc__Health__V1__HealthCheckResponse__ServingStatus status_of(const stru
         return STATUS(SERVICE_UNKNOWN);
     bool serving = !g->draining && !g->ledger_failed;
     if (need == NEEDS_ANY_KEY)
-        serving = serving && cs_signers_ready(g);
+        serving = serving && cs_signers_ready(g) && !cs_witnesses_lapsed(g);
     else if (need >= 0)
-        serving = serving && cs_key_ready(g, (uint32_t)need);
+        serving = serving && cs_key_ready(g, (uint32_t)need) && !cs_witnesses_lapsed(g);
     return serving ? STATUS(SERVING) : STATUS(NOT_SERVING);
 }
 

@@ -21,6 +21,7 @@
 #include "proxy/gate/stream.h"
 #include "proxy/gate/checkpoints.h"
 #include "proxy/gate/queries.h"
+#include "proxy/gate/witnesses.h"
 #include "proxy/gate/stops.h"
 #include "proxy/ipc/process.h"
 
@@ -120,6 +121,7 @@ static CS_RESULT gate_open(struct cs_gate *g, const char *ledger_path, uint32_t 
     CS_TRY(enter_sandbox(ledger_path));
     CS_TRY(cs_ledger_open(ledger_path, &g->ledger, note));
     CS_TRY(cs_checkpoints_open(g, note));
+    CS_TRY(cs_witnesses_open(g, ledger_path, CS_FD_GATE_SIGNER + (int)n_signers, note));
     CS_TRY(cs_gate_load_stops(g, note));
     CS_TRY(record_start(g));
     CS_TRY(cs_queries_open(g, ledger_path, note));
@@ -187,22 +189,25 @@ static void watch(struct pollfd *p, const struct cs_chan *c)
 /* One turn: what is there is read, judged and appended; one commit; what that allows is sent. */
 static CS_RESULT turn(struct cs_gate *g, bool *out_end)
 {
-    struct pollfd p[3 + CS_GATE_SIGNERS_MAX];
+    struct pollfd p[4 + CS_GATE_SIGNERS_MAX];
+    const nfds_t queries = 2 + g->n_signers, witnesses = queries + 1, n = witnesses + (g->witnesses != NULL);
     p[0] = (struct pollfd){ .fd = g->lifeline_fd, .events = POLLIN };
     watch(&p[1], &g->front);
     for (uint32_t i = 0; i < g->n_signers; i++)
         watch(&p[2 + i], &g->signer[i].chan);
-    p[2 + g->n_signers] = (struct pollfd){ .fd = cs_queries_fd(g), .events = POLLIN };
+    p[queries] = (struct pollfd){ .fd = cs_queries_fd(g), .events = POLLIN };
+    if (g->witnesses != NULL)
+        watch(&p[witnesses], &g->witnesses->chan);
     bool soon = g->n_ready != 0 || g->n_unrecorded != 0 || g->ledger_failed || g->draining;
-    int timeout_ms = g->calls_wait ? 0 : cs_checkpoints_wait_ms(g, soon ? 100 : -1);
-    if (poll(p, 3 + g->n_signers, timeout_ms) < 0 && errno != EINTR)
+    int timeout_ms = g->calls_wait ? 0 : cs_witnesses_wait_ms(g, cs_checkpoints_wait_ms(g, soon ? 100 : -1));
+    if (poll(p, n, timeout_ms) < 0 && errno != EINTR)
         return CS_ERR(IO);
     if (p[0].revents != 0) {
         char byte;
-        ssize_t n = read(g->lifeline_fd, &byte, 1);
-        if (n > 0 && byte == CS_LIFELINE_DRAIN)
+        ssize_t got = read(g->lifeline_fd, &byte, 1);
+        if (got > 0 && byte == CS_LIFELINE_DRAIN)
             g->draining = true;
-        else if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+        else if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
             *out_end = true;
     }
     for (uint32_t i = 0; i < g->n_signers; i++)
@@ -214,12 +219,14 @@ static CS_RESULT turn(struct cs_gate *g, bool *out_end)
         CS_TRY(read_front(g));
     CS_TRY(probe_ledger(g));
     CS_TRY(cs_turn_end(g));
+    CS_TRY(cs_witnesses_turn(g, n > witnesses && p[witnesses].revents != 0));
     cs_queries_turn(g);
     CS_TRY(cs_streams_turn(g));
     CS_TRY(flush_all(g));
-    cs_checkpoints_sign(g, false); /* behind the answers: only queries wait for it */
+    /* behind the answers: only queries, and answers that wait for a witness, wait for it */
+    cs_checkpoints_sign(g, cs_witnesses_hurry(g));
     cs_queries_signed(g);
-    return CS_OK;
+    return cs_witnesses_kick(g);
 }
 
 /* Signers answer what they hold, then the record is closed. */
@@ -284,6 +291,7 @@ int main(int argc, char **argv)
         cs_log_end();
     }
     if (g != NULL) {
+        cs_witnesses_free(g->witnesses);
         cs_checkpoints_free(g->checkpoints);
         cs_ledger_close(g->ledger);
         cs_evidence_cache_free(g->cache);

@@ -1,6 +1,7 @@
 /* From a request to a flight: repeats, the decision, the intent. */
 #include "proto/canonical.h"
 #include "proxy/gate/asking.h"
+#include "proxy/gate/witnesses.h"
 
 /* The TBS that the request id stood for before: is it what this request means? */
 static bool is_the_same(const struct cs_asking *a, struct cs_span issuer, struct cs_span tbs)
@@ -46,6 +47,8 @@ static CS_RESULT replay(struct cs_asking *a, const struct cs_intent_view *old)
     m.replayed = true;
     struct cs_msg_answer answer = { .status = CS_GRPC_OK };
     CS_TRY(cs_proto_pack(&m.base, arena, &answer.response));
+    if (cs_witnesses_must_wait(a->gate, old->outcome_seq))
+        return cs_parked_add(a->gate, a->call->id, old->outcome_seq, old->seq, answer.response);
     return cs_answer_held(a->gate, a->call->id, &answer);
 }
 

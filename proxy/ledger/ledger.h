@@ -129,6 +129,7 @@ struct cs_intent_view {
     struct cs_span issuer; /* id of the policy */
     struct cs_span tbs;
     struct cs_span signature; /* with CS_INTENT_SIGNED only */
+    uint64_t outcome_seq;     /* 0 while CS_INTENT_OPEN */
 };
 CS_RESULT cs_ledger_request_get(struct cs_ledger *l, struct cs_span client, struct cs_span request_id,
                                 struct cs_arena *arena, struct cs_intent_view *out);

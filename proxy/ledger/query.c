@@ -100,6 +100,7 @@ CS_RESULT cs_ledger_request_get(struct cs_ledger *l, struct cs_span client, stru
         if (e->outcome->intent_seq != seq || (int)e->outcome->result != result)
             return CS_ERR(STORE_CORRUPT);
         bool is_signed = result == SIGNED;
+        view.outcome_seq = outcome_seq;
         view.state = is_signed ? CS_INTENT_SIGNED : CS_INTENT_UNKNOWN;
         if (is_signed)
             view.signature = cs_proto_span(e->outcome->signature);

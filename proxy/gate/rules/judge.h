@@ -105,6 +105,7 @@ struct cs_facts {
     uint32_t n_certificates;
     struct cs_sha256 certificate_sha256[2];
 
+    bool witnesses_lapsed; /* too few cosigned in time, or none since the start */
     bool ledger_ready; /* the ledger takes entries and the clock is not behind it */
 };
 

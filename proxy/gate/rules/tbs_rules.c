@@ -254,6 +254,9 @@ bool cs_issuer_key_signs_leaves(struct cs_case *c)
 /* X02 */
 bool cs_decision_can_be_recorded(struct cs_case *c)
 {
+    if (c->f->ledger_ready && c->f->witnesses_lapsed)
+        return cs_refuse(c, "witnesses", "too few have cosigned what the ledger recorded",
+                         "the quorum of witnesses, within the time of the policy");
     if (c->f->ledger_ready)
         return true;
     return cs_refuse(c, "ledger", "not ready, or the clock is behind its last entry",
