@@ -98,6 +98,8 @@ int cs_cmd_scope(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_incident(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_replay(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_audit_report(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_witness(struct cs_cli *cli, const struct cs_args *args);
+int cs_cmd_witness_key(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_hold_place(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_hold_lift(struct cs_cli *cli, const struct cs_args *args);
 int cs_cmd_hold_list(struct cs_cli *cli, const struct cs_args *args);
@@ -122,6 +124,7 @@ extern const struct cs_option cs_options_keygen[], cs_options_attest_domain[], c
     cs_options_ledger_key[], cs_options_ledger_vkey[], cs_options_receipt[], cs_options_policy_check[],
     cs_options_attest_from_open_mpic[], cs_options_lint_request[], cs_options_rules[], cs_options_explain[],
     cs_options_authorize[];
+extern const struct cs_option cs_options_witness[], cs_options_witness_key[];
 extern const struct cs_option cs_options_status[], cs_options_clients[];
 extern const struct cs_option cs_options_hold_place[], cs_options_hold_lift[], cs_options_hold_list[],
     cs_options_recall_place[], cs_options_recall_list[];

@@ -26,7 +26,7 @@ TABLE = {
     "countersign-courier": ("curl",                                           "seccomp crypto"),
     "countersign-token":  ("p11 crypto",                                  ""),
     # the client, run by people and back ends: everything but PKCS#11; it lists the gate's rules
-    "countersign":        ("nghttp2 ssl crypto protobuf-c sqlite3 yaml-0 jansson psl", ""),
+    "countersign":        ("nghttp2 ssl crypto protobuf-c sqlite3 yaml-0 jansson psl event_core-2.1 event_extra-2.1", ""),
 }
 
 
