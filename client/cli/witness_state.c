@@ -12,7 +12,7 @@ enum { PATH_MAX_LEN = 4096 };
 
 CS_RESULT cs_witness_add_log(struct cs_witness_state *w, struct cs_span vkey, struct cs_note *note)
 {
-    struct cs_witness_log log = { .size = 0 };
+    struct cs_witness_log log = { .root = cs_merkle_root(&(struct cs_merkle){ 0 }) };
     CS_TRY(cs_tlog_vkey_parse(vkey, &log.key, note));
     if (log.key.type != CS_TLOG_ED25519) {
         cs_note_set(note, "%s: the key of a witness; needed: a log's, of type 01", log.key.name);
