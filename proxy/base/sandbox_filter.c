@@ -122,7 +122,8 @@ static void add_no_new_code(struct filter *f)
     ADD(f, SCMP_ACT_ERRNO(EPERM), refused);
 }
 
-/* Sockets of the network and the resolver (Unix: a name service daemon; netlink: which addresses there are). */
+/* Sockets of the network and the resolver (Unix: a name service daemon; netlink: which addresses there are).
+ */
 static void add_network(struct filter *f)
 {
     const int families[] = { AF_INET, AF_INET6, AF_UNIX, AF_NETLINK };

@@ -95,7 +95,7 @@ static CS_RESULT read_users(struct cs_config_reading *r, const struct cs_yaml_no
                                  { .key = "signer", .required = true },
                                  { .key = "courier" } };
     const char **const out[] = { &r->c->front_user, &r->c->gate_user, &r->c->signer_user,
-                                &r->c->courier_user };
+                                 &r->c->courier_user };
     CS_TRY(cs_yaml_fields(n, f, 4, r->note));
     for (size_t i = 0; i < 4; i++) {
         struct cs_span name;

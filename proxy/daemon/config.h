@@ -51,8 +51,8 @@ struct cs_config {
     const char *pin_file;                                        /* either this */
     const char *credential;                                      /* or this: name in $CREDENTIALS_DIRECTORY */
     const char *token_environment[CS_TOKEN_ENVIRONMENT_MAX + 1]; /* "NAME=value", NULL behind the last */
-    const char *front_user, *gate_user, *signer_user, *courier_user;            /* NULL: as the parent */
-    struct cs_arena arena;                                       /* owned; all text lives in it */
+    const char *front_user, *gate_user, *signer_user, *courier_user; /* NULL: as the parent */
+    struct cs_arena arena;                                           /* owned; all text lives in it */
 };
 
 /* cs_config_load reads the file. CONFIG with a note that starts with the path and names the line; IO

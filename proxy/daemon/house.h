@@ -44,7 +44,8 @@ struct cs_house {
     int gate_signer[CS_SIGNERS_MAX][2]; /* [0] the gate's end, [1] the signer's */
     int gate_courier[2];                /* [0] the gate's end, [1] the courier's */
     struct cs_listener listener[CS_LISTEN_MAX + 1];
-    uint32_t n_children; /* in the order of their start: signers, gate, front, courier (with witnesses only) */
+    uint32_t
+        n_children; /* in the order of their start: signers, gate, front, courier (with witnesses only) */
     struct cs_child child[CS_CHILDREN_MAX];
     int signal_fd;
     bool asked_to_end;    /* SIGTERM or SIGINT came */

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 
 import grpc
@@ -61,10 +62,6 @@ class WitnessHouse(h.House):
 
     def log_has(self, text, seconds=20):
         self.until(lambda: text in (self.dir / "log").read_text(errors="replace"), text, seconds)
-
-
-def full(path, body=b""):
-    return lambda asked: [1 for p, b in asked if p.endswith(path) and b.startswith(body)]
 
 
 def test_checkpoints_are_cosigned_and_kept():
@@ -170,7 +167,7 @@ WRONG = {
     "nothing": lambda w: lambda body: (200, "text/plain", b""),
     "huge": lambda w: lambda body: (200, "text/plain", b"\xe2\x80\x94 a b\n" * 100000),
     "500": lambda w: lambda body: (500, "text/plain", b"no"),
-    "redirect": lambda w: lambda body: (302, "text/plain", b""),
+    "redirect": lambda w: lambda body: (307, "text/plain", b"", {"Location": w.url + "/elsewhere"}),
     "409 without a size": lambda w: lambda body: (409, "text/plain", b"7\n"),
     "409 and no number": lambda w: lambda body: (409, "text/x.tlog.size", b"many\n"),
     "a size of its own, unproven": lambda w: lambda body: (409, "text/x.tlog.size", b"4000000000\n"),
@@ -197,7 +194,56 @@ def test_wrong_answers_do_not_count_and_do_not_stop():
             assert house.is_serving(), (name, house.log_text())
         house.until(lambda: len(house.rows("SELECT 1 FROM cosignature")) >= kept + len(WRONG), "kept")
         bad = [line for _, line in house.rows("SELECT size, line FROM cosignature") if w.key.name not in line.decode()]
+        assert not [path for path, _ in w.asked if path.endswith("/elsewhere")]
         assert not bad and not (house.dir / "ledger.db.forked").exists()
+
+
+def test_a_slow_witness_holds_nobody_up():
+    with WitnessHouse(n=3, quorum=2, require="before_answer") as house:
+        house.start()
+        released = threading.Event()
+        house.witnesses[0].mode = lambda body: (500, "text/plain", b"") if released.wait(60) else None
+        before = time.monotonic()
+        assert house.signed().certificate and house.signed("two.example.com").certificate
+        assert time.monotonic() - before < 8  # an errand may last 10 s
+        released.set()
+        house.witnesses[0].mode = None
+        size = house.witnesses[1].size
+        house.witnesses[0].wait(lambda w: w.size >= size)
+
+
+def test_with_the_witness_of_the_product():
+    """Both sides ours; the read side is what the gate believes in the end."""
+    with WitnessHouse(n=1, quorum=1, require="before_answer") as house:
+        key, state, saved = house.dir / "w.key", house.dir / "w.state", house.dir / "saved"
+        state.mkdir()
+        name = "witness.example/own"
+        run = [h.BIN / "countersign", "witness"]
+        vkey = subprocess.run([*run, "key", key, "--name", name], capture_output=True, text=True, check=True).stdout.strip()
+        own = subprocess.Popen([*run, "--listen", "127.0.0.1:0", "--key", key, "--name", name, "--log", house.vkey,
+                                "--state", state], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        try:
+            port = own.stdout.readline().split()[-1]
+            policy = house.dir / "policy.yaml"
+            policy.write_text(policy.read_text().replace(house.witnesses[0].key.vkey, vkey)
+                              .replace(house.witnesses[0].url, f"http://127.0.0.1:{port}"))
+            house.start()
+            house.stop()
+            copy_ledger(house, saved)
+            house.start()
+            answer = house.signed()
+            house.stop()
+            held = next(state.glob("*.checkpoint")).read_bytes()
+            assert by_hand.open_checkpoint(held, by_hand.Verifier(house.vkey))[0] > answer.ledger_entry
+            by_hand.open_note(held, by_hand.Verifier(vkey))
+            put_back(house, saved)
+            with pytest.raises(RuntimeError, match="ended with 3"):
+                house.start(wait_s=20)
+            assert (house.dir / "ledger.db.forked").read_bytes() == held
+        finally:
+            own.terminate()
+            assert own.wait(20) == 0
+            own.stdout.close()
 
 
 def copy_ledger(house, to):
@@ -247,8 +293,12 @@ def test_a_rolled_back_ledger_stops_the_house(require):
             house.start(wait_s=15)  # the mark is there
         assert house.process.returncode == 3 and house.rows("SELECT max(seq) FROM entry")[0][0] == entries
 
-        # the procedure: the newest ledger back, the mark away
+        # the procedure: the mark tells which ledger it is of; that one back, the mark away
+        verify = [h.BIN / "countersign", "ledger", "verify", house.ledger, "--key", house.vkey, "--checkpoint", mark,
+                  "--allow-tail"]
+        assert subprocess.run(verify, capture_output=True).returncode == 1
         put_back(house, newest)
+        assert subprocess.run(verify, capture_output=True).returncode == 0
         mark.unlink()
         house.start()
         assert house.signed("after.example.com").certificate

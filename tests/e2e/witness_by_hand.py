@@ -107,7 +107,7 @@ class Log:
 
 
 class Witness:
-    """Serves add-checkpoint on a port of its own. mode(body) may answer instead: (status, type, body)."""
+    """Serves add-checkpoint on a port of its own. mode(body) may answer instead: (status, type, body, headers or nothing)."""
 
     def __init__(self, name, log_vkey):
         self.key, self.log = NoteKey(name, 4), by_hand.Verifier(log_vkey)
@@ -140,7 +140,8 @@ class Witness:
                     answer = witness.add(body) if mode is None and self.path == "/w/add-checkpoint" else None
                     witness.asked.append((self.path, body))
                     witness.changed.notify_all()
-                self.answer(*(answer or (mode(body) if mode else (404, "text/plain", b""))))
+                status, kind, text, *more = answer or (mode(body) if mode else (404, "text/plain", b""))
+                self.answer(status, kind, text, **(more[0] if more else {}))
 
             def do_GET(self):
                 path = "/w/" + hashlib.sha256(witness.log.name.encode()).hexdigest() + "/checkpoint"

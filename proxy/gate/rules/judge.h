@@ -106,7 +106,7 @@ struct cs_facts {
     struct cs_sha256 certificate_sha256[2];
 
     bool witnesses_lapsed; /* too few cosigned in time, or none since the start */
-    bool ledger_ready; /* the ledger takes entries and the clock is not behind it */
+    bool ledger_ready;     /* the ledger takes entries and the clock is not behind it */
 };
 
 /* cs_facts_of_tbs fills what follows from the TBS and f->lists alone (spki, key lists, digests, kind). */
