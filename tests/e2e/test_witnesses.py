@@ -1,17 +1,24 @@
 """A running house and its witnesses: the gate's side of C2SP tlog-witness against a witness written from the
 specification (witness_by_hand.py), the quorum, and what depends on it."""
+import datetime
+import ipaddress
 import os
 import pathlib
 import secrets
 import shutil
 import signal
 import sqlite3
+import ssl
 import subprocess
 import threading
 import time
 
 import grpc
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 import house as h
 import tlog_by_hand as by_hand
@@ -210,6 +217,35 @@ def test_a_slow_witness_holds_nobody_up():
         house.witnesses[0].mode = None
         size = house.witnesses[1].size
         house.witnesses[0].wait(lambda w: w.size >= size)
+
+
+def test_a_name_is_resolved_and_a_stranger_s_certificate_refused(tmp_path):
+    """The resolver and TLS work where the courier is confined; TLS without a trusted certificate does not count."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.utcnow()
+    certificate = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+                   .serial_number(1).not_valid_before(now - datetime.timedelta(1)).not_valid_after(now + datetime.timedelta(1))
+                   .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+                   .sign(key, hashes.SHA256()))
+    pem = tmp_path / "tls.pem"
+    pem.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                      serialization.NoEncryption()) + certificate.public_bytes(serialization.Encoding.PEM))
+    with WitnessHouse(n=2, quorum=1) as house:
+        named, strange = house.witnesses
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(pem)
+        strange.server.socket = tls.wrap_socket(strange.server.socket, server_side=True)
+        named.url = named.url.replace("127.0.0.1", "localhost")
+        strange.url = strange.url.replace("http://", "https://")
+        house.write_policy()
+        house.start()
+        house.signed()
+        named.wait(lambda w: w.size > 0)
+        house.log_has("certificate")
+        assert strange.size == 0 and not strange.asked and house.is_serving()
+        courier = [line for line in house.log_text().splitlines() if '"courier"' in line and '"sandbox"' in line]
+        assert len(courier) == 1, house.log_text()
 
 
 def test_with_the_witness_of_the_product():
