@@ -4,6 +4,7 @@
 
 #include "proxy/gate/caller.h"
 #include "proxy/gate/numbers.h"
+#include "proxy/gate/witnesses.h"
 
 static const char *const status_names[CS_NUMBERS_STATUSES] = {
     "OK",        "CANCELLED",       "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
@@ -166,6 +167,13 @@ static void put_ledger(struct cs_buf *b, const struct cs_gate *g)
     cs_ledger_head_get(g->ledger, &ledger);
     gauge(b, "ledger_entries", "Entries in the ledger.", (int64_t)ledger.size);
     gauge(b, "ledger_writable", "0 when the last commit failed: nothing is signed.", !g->ledger_failed);
+    if (g->witnesses != NULL) {
+        gauge(b, "witnesses_cosigned_entries",
+              "Entries that the quorum of witnesses has cosigned since the start.",
+              (int64_t)g->witnesses->quorum_size);
+        gauge(b, "witnesses_lapsed", "1 while too few witnesses keep anything new from being signed.",
+              cs_witnesses_lapsed(g));
+    }
     counter(b, "ledger_commits_total", "Durable commits.", n->n_commits);
     counter(b, "ledger_commit_failures_total", "Commits that failed.", n->n_commit_failures);
     head(b, "ledger_last_commit_timestamp_seconds", "gauge", "When the last commit was durable; 0 before.");

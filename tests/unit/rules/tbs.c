@@ -106,6 +106,9 @@ void tbs_tables(void **state)
     check(CS_RULE_X02, "ledger ready", true, NULL);
     H->facts.ledger_ready = false;
     check(CS_RULE_X02, "ledger not ready", false, "ledger");
+    H->facts.ledger_ready = true;
+    H->facts.witnesses_lapsed = true;
+    check(CS_RULE_X02, "too few witnesses", false, "witnesses");
 }
 
 void time_tables(void **state)
