@@ -25,7 +25,7 @@ struct verifying {
     struct cs_cli *cli;
     const char *path;
     bool as_json;
-    struct cs_tlog_key log, witness[CS_WITNESSES_MAX];
+    struct cs_tlog_key log, witness[CS_COSIGNERS_MAX];
     struct cs_ledger_checks checks;
     struct cs_note note;
 };
@@ -96,10 +96,10 @@ static CS_RESULT read_options(struct verifying *v, const struct cs_args *args)
         return CS_ERR(ARGUMENT);
     }
     for (uint32_t i = 0; (value = cs_arg_at(args, "witness", i)) != NULL; i++) {
-        if (i == CS_WITNESSES_MAX || !cs_ok(cs_tlog_vkey_parse(cs_span_str(value), &v->witness[i], &why)) ||
+        if (i == CS_COSIGNERS_MAX || !cs_ok(cs_tlog_vkey_parse(cs_span_str(value), &v->witness[i], &why)) ||
             v->witness[i].type != CS_TLOG_COSIGNATURE) {
             cs_note_set(&v->note, "--witness '%.200s': needs a verifier key of type 04, at most %d", value,
-                        CS_WITNESSES_MAX);
+                        CS_COSIGNERS_MAX);
             return CS_ERR(ARGUMENT);
         }
         v->checks.n_witnesses++;

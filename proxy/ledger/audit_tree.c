@@ -72,7 +72,7 @@ static CS_RESULT cosigned_note(struct cs_audit *a, uint64_t n, uint64_t size, st
 }
 
 static CS_RESULT cosignature_holds(struct cs_audit *a, uint64_t n, uint64_t size, struct cs_span line,
-                                   bool by[CS_WITNESSES_MAX])
+                                   bool by[CS_COSIGNERS_MAX])
 {
     struct cs_tlog_note of, lines;
     cs_arena_reset(&a->arena);
@@ -92,7 +92,7 @@ static CS_RESULT cosignature_holds(struct cs_audit *a, uint64_t n, uint64_t size
 static CS_RESULT cosignatures(struct cs_audit *a)
 {
     sqlite3_stmt *s = a->statement[CS_AUDIT_COSIGNATURES];
-    bool by[CS_WITNESSES_MAX] = { false };
+    bool by[CS_COSIGNERS_MAX] = { false };
     for (;;) {
         bool row = false;
         CS_TRY(cs_audit_step(a, CS_AUDIT_COSIGNATURES, &row));

@@ -41,7 +41,7 @@ struct cs_ledger_known {
     uint64_t size;
     struct cs_sha256 root;
 };
-enum { CS_KNOWN_MAX = 16, CS_WITNESSES_MAX = 16 };
+enum { CS_KNOWN_MAX = 16, CS_COSIGNERS_MAX = 16 };
 struct cs_ledger_checks {
     const struct cs_tlog_key *log; /* NULL: signatures of checkpoints are not looked at */
     bool allow_tail;               /* entries behind the last checkpoint are no fault */

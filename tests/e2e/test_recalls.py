@@ -205,5 +205,5 @@ def test_a_cosigner_counts_with_the_policy():
         assert found()["certificates"] == [] and not found()["cosigners_known"]
         known = found("--policy", house.dir / "policy.yaml")
         assert [c["entry"] for c in known["certificates"]] == [entry] and known["cosigners_known"]
-        house.recall(payload_sha256s=[h.hashlib.sha256(control.payload).digest()])
+        house.recall(payload_sha256s=[hashlib.sha256(control.payload).digest()])
         assert [c["entry"] for c in found()["certificates"]] == [entry]
