@@ -34,7 +34,8 @@ struct reading {
     size_t n_units, room_units;
     struct cs_audit_serials serials;
     json_t *approvals, *refusals, *events, *counts;
-    json_t *seen; /* digests of approvals that were listed */
+    json_t *sample, *by_kind, *seed; /* of the document */
+    json_t *seen;                    /* digests of approvals that were listed */
     struct cs_arena arena;
 };
 
@@ -357,7 +358,7 @@ static CS_RESULT read_day(struct reading *w, const char *ledger, struct cs_span 
 {
     struct cs_ledger_head head;
     struct cs_sha256 seed;
-    json_t *seed_json = NULL, *sample = json_array(), *counts = json_array(), *row;
+    json_t *row;
     const char *key;
     CS_TRY(cs_ledger_open_past(ledger, &w->past, note));
     cs_ledger_head_get(w->past, &head);
@@ -365,14 +366,14 @@ static CS_RESULT read_day(struct reading *w, const char *ledger, struct cs_span 
     CS_TRY(cs_ledger_past_set(w->past, head.size + 1));
     if (head.size != 0)
         CS_TRY(cs_ledger_each(ledger, 1, head.size, visit, w, note));
-    CS_TRY(seed_of(w, checkpoint, &seed, &seed_json, note));
-    CS_TRY(draw(w, &seed, sample));
-    json_object_foreach(w->counts, key, row) json_array_append(counts, row);
-    *out = json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:O, s:O, s:O, s:o}", "entries_of_ledger",
+    CS_TRY(seed_of(w, checkpoint, &seed, &w->seed, note));
+    CS_TRY(draw(w, &seed, w->sample));
+    json_object_foreach(w->counts, key, row) json_array_append(w->by_kind, row);
+    *out = json_pack("{s:I, s:I, s:I, s:O, s:O, s:o, s:O, s:O, s:O, s:O}", "entries_of_ledger",
                      (json_int_t)head.size, "last_entry_of_day", (json_int_t)w->last_of_day, "certificates",
-                     (json_int_t)w->n_units, "seed", seed_json, "counts", counts, "serials",
+                     (json_int_t)w->n_units, "seed", w->seed, "counts", w->by_kind, "serials",
                      cs_audit_serials_json(&w->serials), "approvals", w->approvals, "refusals", w->refusals,
-                     "events", w->events, "sample", sample);
+                     "events", w->events, "sample", w->sample);
     return *out != NULL ? CS_OK : CS_ERR(NO_MEMORY);
 }
 
@@ -385,12 +386,17 @@ CS_RESULT cs_audit_day_read(const char *ledger, int64_t day_unix_s, struct cs_sp
                          .approvals = json_array(),
                          .refusals = json_array(),
                          .events = json_array(),
+                         .sample = json_array(),
+                         .by_kind = json_array(),
                          .counts = json_object(),
                          .seen = json_object() };
     cs_result r = read_day(&w, ledger, checkpoint, out, note);
     json_decref(w.approvals);
     json_decref(w.refusals);
     json_decref(w.events);
+    json_decref(w.sample);
+    json_decref(w.by_kind);
+    json_decref(w.seed);
     json_decref(w.counts);
     json_decref(w.seen);
     cs_ledger_close(w.past);
