@@ -80,6 +80,16 @@ static struct cs_span span_of(struct countersign_bytes b)
     return cs_span_of(b.at, b.len);
 }
 
+/* The fields that SignCertificateRequest and AuthorizeTbsRequest share, number by number. */
+static void put_case(struct cs_buf *b, const struct countersign_request *in)
+{
+    put_bytes(b, 1, in->request_id);
+    put_bytes(b, 2, in->issuer);
+    put_bytes(b, 3, in->tbs_certificate);
+    put_evidence(b, 4, in->evidence, in->n_evidence);
+    put_bytes(b, 5, in->order_id);
+}
+
 int countersign_sign(struct countersign *c, const struct countersign_request *request,
                      struct countersign_answer **out, struct countersign_error *error)
 {
@@ -90,11 +100,7 @@ int countersign_sign(struct countersign *c, const struct countersign_request *re
     int refused = take_request(request, &in, id, error);
     if (refused)
         return refused;
-    put_bytes(&b, 1, in.request_id);
-    put_bytes(&b, 2, in.issuer);
-    put_bytes(&b, 3, in.tbs_certificate);
-    put_evidence(&b, 4, in.evidence, in.n_evidence);
-    put_bytes(&b, 5, in.order_id);
+    put_case(&b, &in);
     struct cs_library_call call = { "/countersign.v1.SigningService/SignCertificate",
                                     .request_id = span_of(in.request_id), .kind = CS_ANSWER_SIGNED };
     return run_buf(c, &call, &b, out, error);
@@ -129,11 +135,7 @@ int countersign_authorize(struct countersign *c, const struct countersign_reques
     int refused = take_request(request, &in, id, error);
     if (refused)
         return refused;
-    put_bytes(&b, 1, in.request_id);
-    put_bytes(&b, 2, in.issuer);
-    put_bytes(&b, 3, in.tbs_certificate);
-    put_evidence(&b, 4, in.evidence, in.n_evidence);
-    put_bytes(&b, 5, in.order_id);
+    put_case(&b, &in);
     put_bytes(&b, 6, in.for_client);
     put_number(&b, 7, in.valid_for_s);
     struct cs_library_call call = { "/countersign.v1.SigningService/AuthorizeTbs",
